@@ -1,0 +1,195 @@
+"""What columns mean and what is predicted: tables, keys, features, tasks, the split. Pydantic only, no torch.
+
+A recipe is a schema plus the settings of the parts. The schema is all that `plait.data` needs to prepare tables.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+__all__ = [
+    "Category",
+    "Embedding",
+    "Feature",
+    "FeatureKind",
+    "History",
+    "Id",
+    "Ignore",
+    "Number",
+    "Schema",
+    "Settings",
+    "Split",
+    "Table",
+    "Task",
+    "TaskKind",
+    "Text",
+    "Time",
+]
+
+TaskKind = Literal[
+    "binary",
+    "multiclass",
+    "multilabel",
+    "regression",
+    "ordinal",
+    "amount",
+    "ranking",
+    "retrieval",
+    "relatedness",
+]
+
+
+class Settings(BaseModel):
+    """The base of every settings object: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Table(Settings):
+    """Where rows come from: Parquet, CSV, JSON lines, a folder or glob of them, or a database URL."""
+
+    source: str | None = None
+    """A path relative to the recipe, a glob, or a URL such as `sqlite:///shop.db#orders` (the table after `#`)."""
+    of: str | None = None
+    """Instead of a source, `table.column`: the rows are the distinct values of that key column (a shop without a user table)."""
+    id: str | None = None
+    """The column that names a row; other tables' keys point at it."""
+    time: str | None = None
+    """When the row happened (a timestamp, a date, or a number of seconds since 1970)."""
+    keys: dict[str, str] = Field(default_factory=dict)
+    """Column of this table -> table whose `id` it holds."""
+
+
+class Id(Settings):
+    """An identifier: one learned vector per value seen in training."""
+
+    kind: Literal["id"] = "id"
+    min_count: int = Field(default=1, ge=1)
+    """Values seen in fewer training rows share one vector of rare values."""
+
+
+class Category(Settings):
+    """One or many values out of a closed set."""
+
+    kind: Literal["category"] = "category"
+    separator: str | None = None
+    """Splits a text cell into many values; a list column needs none."""
+    min_count: int = Field(default=1, ge=1)
+    """Values seen in fewer training rows share one vector of rare values."""
+    most: int = Field(default=16, ge=1)
+    """How many values of one row are read; the rest of a longer cell is left out."""
+
+
+class Number(Settings):
+    """A quantity. Standardised with statistics of the training part; a missing one is marked as such."""
+
+    kind: Literal["number"] = "number"
+    transform: Literal["auto", "none", "log", "quantile"] = "auto"
+    """`auto` looks at the tail of the training part and chooses."""
+
+
+class Time(Settings):
+    """A moment, read as hour of the day, day of the week and day of the year on circles."""
+
+    kind: Literal["time"] = "time"
+
+
+class Text(Settings):
+    """Words, read by the pretrained encoder of `model.text`."""
+
+    kind: Literal["text"] = "text"
+
+
+class Embedding(Settings):
+    """A vector given in the table, one list of numbers per row, all of one length."""
+
+    kind: Literal["embedding"] = "embedding"
+
+
+class History(Settings):
+    """What happened to this row before: the keys of an event table, newest last, strictly before the example's time."""
+
+    kind: Literal["history"] = "history"
+    of: str
+    """`table.key`: the key column of an event table that also has a key to the feature's own table, and a time."""
+    last: int = Field(default=50, ge=1)
+    """How many events are kept, the newest."""
+    where: str | None = None
+    """SQL condition on the event table: which of its rows count."""
+
+
+class Ignore(Settings):
+    """A column that is never read."""
+
+    kind: Literal["ignore"] = "ignore"
+
+
+def _short(value: Any) -> Any:
+    """Let `number` stand for `{kind: number}`."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+Feature = Annotated[
+    Annotated[
+        Id | Category | Number | Time | Text | Embedding | History | Ignore, Field(discriminator="kind")
+    ],
+    BeforeValidator(_short),
+]
+FeatureKind = Literal["id", "category", "number", "time", "text", "embedding", "history", "ignore"]
+
+
+class Task(Settings):
+    """What every kind of task has in common; the kinds in `plait.tasks` add `kind` and their own options."""
+
+    larger_is_better: ClassVar[bool] = True
+
+    table: str
+    """The table whose rows are the examples."""
+    kind: TaskKind
+    label: str
+    """SQL expression over the table's columns. NULL means not observed, never 0. For retrieval: a key column."""
+    where: str | None = None
+    """SQL condition: the sample space. Rows outside it are no examples of this task."""
+    weight: float = Field(default=1.0, ge=0)
+    """Weight of the task's loss."""
+    sample_weight: str | None = None
+    """SQL expression: the weight of each example, 0 or more."""
+    given: str | None = None
+    """The task this one depends on: `buy` given `click`."""
+    inputs: list[str] | None = None
+    """`table.column` features (or whole tables) the task may see; everything reachable where not said."""
+    metric: str | None = None
+    """The metric that decides; the kind's own where not said."""
+    group: str | None = None
+    """The column whose equal values form one list (ranking), or one user (AUC per user)."""
+
+
+class Split(Settings):
+    """Which rows train, validate and test."""
+
+    by: Literal["auto", "time", "user", "last", "random", "column"] = "auto"
+    """`auto`: by time where the examples have one, else random. `last`: the last n rows of each user. `column`: see `column`."""
+    valid: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the rows (or of the users) for validation."""
+    test: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the rows (or of the users) for the test."""
+    n: int = Field(default=1, ge=1)
+    """For `last`: how many rows of each user test, and as many validate."""
+    user: str | None = None
+    """The key that says whose row it is, for `user` and `last`; the table's first key where not said."""
+    column: str | None = None
+    """For `column`: the column that holds `train`, `valid` or `test`; where no row says `valid`, the share of `valid` is drawn
+    at random from `train`."""
+
+
+class Schema(Settings):
+    """Tables, features, tasks and split of one recipe, with nothing about the model."""
+
+    tables: dict[str, Table]
+    features: dict[str, Feature]
+    """`table.column` -> how it is read; columns not named here are inferred."""
+    tasks: dict[str, Task]
+    split: Split
+    seed: int
