@@ -40,6 +40,10 @@ class Sharing(nn.Module, ABC):
         """Return how much each task leans on each expert, averaged over the batch, per level; empty where there are none."""
         return {}
 
+    def own(self, task: int) -> list[nn.Parameter]:
+        """Return the parameters that only this task reads; balancing leaves them alone. None by default."""
+        return []
+
     def __call__(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
         """Call `forward`; declared again so that a caller gets checked types."""
         return super().__call__(x, tasks)  # type: ignore[no-any-return]

@@ -42,8 +42,8 @@ class Head(nn.Module, ABC):
         Args:
             output: what `forward` returned, in float32.
             label: the label as prepared (a 0 or 1, a class number, class numbers padded with -1, a value on the outside
-                scale); rows without a label are not passed.
-            group: for ranking, which list each example belongs to.
+                scale); only rows with a label are passed.
+            group: for ranking, which list each example belongs to; for the others nothing.
         """
 
     @abstractmethod

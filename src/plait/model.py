@@ -1,0 +1,288 @@
+"""The model: encode the rows, share, predict. Nothing more: no data, no loss weights, no optimiser.
+
+    batch ── row encoder per table ──> one vector per role ── concatenated, what a task may not see replaced by a learned
+    "absent" vector ──> x [views, B, D] ── sharing ──> [t, B, H] ── heads ──> predictions and losses
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from plait.data.batches import Batch, Block, Past
+from plait.data.negatives import Negatives
+from plait.encode.history import HistoryEncoder
+from plait.encode.ids import FusedEmbedding
+from plait.encode.row import RowEncoder
+from plait.layout import Group, Layout, Role
+from plait.share.base import Sharing
+from plait.tasks.base import Head, TwoTower
+
+__all__ = ["HistoryRole", "MultiTaskModel"]
+
+
+def slot(name: str) -> str:
+    """Turn a table, role or task name into a module name: no dots, and never the name of a method."""
+    return ":" + name.replace(".", "/")
+
+
+@final
+class HistoryRole(nn.Module):
+    """Turn what happened before into one role vector.
+
+    The item rows are encoded by their table's row encoder (each distinct row of the batch once), projected to a small width,
+    gathered into sequences and pooled. The candidate of the example, where the task may see it, asks the question.
+    """
+
+    def __init__(self, rows: int, pool: HistoryEncoder, width: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(rows, width)
+        self.pool = pool
+        self.width = width
+
+    def forward(
+        self, block: Float[Tensor, "U D"], positions: Int[Tensor, "B L"], query: Float[Tensor, "B D"] | None
+    ) -> Float[Tensor, "B W"]:
+        """Pool the rows at `positions` of `block`; position 0 is padding."""
+        projected = self.project(block)
+        items = projected.index_select(0, positions.flatten()).unflatten(0, positions.shape)
+        asked = None if query is None else self.project(query)
+        return self.pool(items, positions > 0, asked)
+
+
+@final
+class MultiTaskModel(nn.Module):
+    """One model for all tasks of a recipe.
+
+    Args:
+        layout: how the prepared tables look.
+        rows: one row encoder per table.
+        histories: one per role that is a history.
+        sharing: the body.
+        heads: one per task, in the order of `layout.tasks`.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        rows: Mapping[str, RowEncoder],
+        histories: Mapping[str, HistoryRole],
+        sharing: Sharing,
+        heads: Mapping[str, Head | TwoTower],
+    ) -> None:
+        super().__init__()
+        self.layout = layout
+        self.names = list(layout.tasks)
+        self.rows = nn.ModuleDict({slot(name): encoder for name, encoder in rows.items()})
+        self.histories = nn.ModuleDict({slot(name): module for name, module in histories.items()})
+        self.sharing = sharing
+        self.heads = nn.ModuleDict({slot(name): heads[name] for name in self.names})
+        widths = [self._width(role) for role in layout.roles]
+        self.absent = nn.Parameter(torch.zeros(sharing.views, sum(widths)))
+        self.seats = dict(zip((r.name for r in layout.roles), _spans(widths), strict=True))
+
+    def row_encoder(self, table: str) -> RowEncoder:
+        """Return the encoder of a table's rows."""
+        encoder = self.rows[slot(table)]
+        assert isinstance(encoder, RowEncoder)
+        return encoder
+
+    def head(self, task: str) -> Head | TwoTower:
+        """Return the head of a task."""
+        head = self.heads[slot(task)]
+        assert isinstance(head, Head | TwoTower)
+        return head
+
+    def losses(
+        self, batches: Sequence[Batch], negatives: Mapping[str, Negatives]
+    ) -> tuple[Float[Tensor, "T"], Bool[Tensor, "T"]]:
+        """Compute the mean loss of every task over the labelled rows of the batches.
+
+        Args:
+            batches: at most one per table.
+            negatives: sampled candidates for each two-tower task of the batches.
+
+        Returns:
+            One loss per task, 0 without gradient where no row has a label, and which tasks had one.
+        """
+        found: dict[str, Tensor] = {}
+        for batch in batches:
+            encoded = self.encode(batch)
+            for group in self._groups(batch.table):
+                found |= self._group_losses(batch, group, encoded, negatives)
+        zero = self.absent.new_zeros(())
+        values = torch.stack([found.get(name, zero) for name in self.names])
+        present = torch.tensor([name in found for name in self.names], device=values.device)
+        return values, present
+
+    def hidden(self, batch: Batch) -> dict[str, Float[Tensor, "B H"]]:
+        """Compute each task's vector for the examples of a batch: what its head reads."""
+        encoded = self.encode(batch)
+        found: dict[str, Tensor] = {}
+        for group in self._groups(batch.table):
+            found |= self._hidden(batch, group, encoded)
+        return found
+
+    def outputs(self, batch: Batch) -> dict[str, Float[Tensor, "B P"]]:
+        """Predict every task of the batch's table: probabilities or values; for two-tower tasks the query's place."""
+        found: dict[str, Tensor] = {}
+        for name, hidden in self.hidden(batch).items():
+            head = self.head(name)
+            if isinstance(head, TwoTower):
+                found[name] = head.query(hidden).float()
+            else:
+                found[name] = head.predict(head(hidden).float())
+        return found
+
+    def candidates(self, task: str, block: Block) -> Float[Tensor, "N R"]:
+        """Place rows of a two-tower task's target table in the task's common space."""
+        head = self.head(task)
+        target = self.layout.tasks[task].target
+        assert isinstance(head, TwoTower) and target is not None
+        return head.candidates(self._encode_block(target, block)[0]).float()
+
+    def gates(self, batch: Batch) -> dict[str, dict[str, Float[Tensor, " E"]]]:
+        """Return for each level of the body how much each task of the batch's table leans on each expert."""
+        encoded = self.encode(batch)
+        found: dict[str, dict[str, Tensor]] = {}
+        for group in self._groups(batch.table):
+            numbers = [self.names.index(name) for name in group.tasks]
+            levels = self.sharing.gates(self.joint_input(batch, group, encoded), numbers)
+            for level, use in levels.items():
+                found.setdefault(level, {}).update(zip(group.tasks, use, strict=True))
+        return found
+
+    def embeddings(self) -> list[FusedEmbedding]:
+        """Return the fused embeddings, whose looked-up rows are updated in place."""
+        return [module for module in self.modules() if isinstance(module, FusedEmbedding)]
+
+    def own_tensors(self) -> list[list[nn.Parameter]]:
+        """Return for each task the parameters that only it reads."""
+        return [
+            [*self.head(name).parameters(), *self.sharing.own(number)] for number, name in enumerate(self.names)
+        ]
+
+    def shared_tensors(self) -> list[nn.Parameter]:
+        """Return the parameters more than one task may read; looked-up embedding rows are not among them."""
+        own = {id(p) for tensors in self.own_tensors() for p in tensors}
+        return [p for p in self.parameters() if p.requires_grad and id(p) not in own]
+
+    def encode(self, batch: Batch) -> dict[str, Float[Tensor, "views B D"]]:
+        """Encode the rows of every role of a batch that is no history."""
+        tables = {role.name: role.table for role in self.layout.roles}
+        return {role: self._encode_block(tables[role], block) for role, block in batch.roles.items()}
+
+    def joint_input(
+        self, batch: Batch, group: Group, encoded: Mapping[str, Float[Tensor, "views B d"]]
+    ) -> Float[Tensor, "views B D"]:
+        """Lay the role vectors side by side as a group of tasks may see them."""
+        parts: list[Tensor] = []
+        size = batch.rows.shape[0]
+        for role in self.layout.roles:
+            start, stop = self.seats[role.name]
+            absent = self.absent[:, None, start:stop]
+            if role.name not in group.roles:
+                parts.append(absent.expand(-1, size, -1))
+            elif role.history is not None:
+                parts.append(self._past(role, batch.pasts[role.name], group, encoded))
+            else:
+                parts.append(self._hide(role, group, encoded[role.name], absent))
+        return torch.cat([part.to(parts[0].dtype) for part in parts], dim=-1) if len(parts) > 1 else parts[0]
+
+    def _width(self, role: Role) -> int:
+        if role.history is None:
+            return self.row_encoder(role.table).width
+        module = self.histories[slot(role.name)]
+        assert isinstance(module, HistoryRole)
+        return module.width
+
+    def _groups(self, table: str) -> list[Group]:
+        return [group for group in self.layout.groups if group.table == table]
+
+    def _encode_block(self, table: str, block: Block) -> Float[Tensor, "views B D"]:
+        encoded: Tensor = self.row_encoder(table)(block.codes, block.numbers, block.vectors)
+        return encoded
+
+    def _hide(
+        self, role: Role, group: Group, vector: Float[Tensor, "views B d"], absent: Float[Tensor, "views 1 d"]
+    ) -> Float[Tensor, "views B d"]:
+        spans = self.row_encoder(role.table).spans
+        hidden = [spans[name] for name in spans if f"{role.name}/{name}" in group.hidden]
+        if not hidden:
+            return vector
+        mask = torch.zeros(vector.shape[-1], dtype=torch.bool, device=vector.device)
+        for start, stop in hidden:
+            mask[start:stop] = True
+        return torch.where(mask, absent.to(vector.dtype), vector)
+
+    def _past(
+        self, role: Role, past: Past, group: Group, encoded: Mapping[str, Float[Tensor, "views B d"]]
+    ) -> Float[Tensor, "views B W"]:
+        module = self.histories[slot(role.name)]
+        block = self._encode_block(role.table, past.block)[0]
+        asking = [r.name for r in self.layout.roles if r.table == role.table and r.history is None]
+        query = next((encoded[name][0] for name in asking if name in group.roles and name in encoded), None)
+        pooled: Tensor = module(block, past.positions, query)
+        return pooled.expand(self.sharing.views, -1, -1)
+
+    def _hidden(self, batch: Batch, group: Group, encoded: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        numbers = [self.names.index(name) for name in group.tasks]
+        vectors = self.sharing(self.joint_input(batch, group, encoded), numbers)
+        return dict(zip(group.tasks, vectors, strict=True))
+
+    def _group_losses(
+        self, batch: Batch, group: Group, encoded: Mapping[str, Tensor], negatives: Mapping[str, Negatives]
+    ) -> dict[str, Tensor]:
+        """Mean loss per task of a group; tasks without a label in the batch are left out."""
+        present = [name for name in group.tasks if bool((batch.weights[name] > 0).any())]
+        if not present:
+            return {}
+        found: dict[str, Tensor] = {}
+        for name, hidden in self._hidden(batch, group, encoded).items():
+            if name not in present:
+                continue
+            weight = batch.weights[name]
+            picked = None if bool((weight > 0).all()) else (weight > 0).nonzero().flatten()
+            each = self._example_losses(name, batch, hidden, picked, encoded, negatives)
+            weight = weight if picked is None else weight.index_select(0, picked)
+            found[name] = (each * weight).sum() / weight.sum()
+        return found
+
+    def _example_losses(
+        self,
+        name: str,
+        batch: Batch,
+        hidden: Float[Tensor, "B H"],
+        picked: Int[Tensor, " b"] | None,
+        encoded: Mapping[str, Tensor],
+        negatives: Mapping[str, Negatives],
+    ) -> Float[Tensor, " b"]:
+        head, task = self.head(name), self.layout.tasks[name]
+        label = _pick(batch.labels[name], picked)
+        hidden = _pick(hidden, picked)
+        if isinstance(head, Head):
+            group = batch.groups.get(name)
+            output = head(hidden).float()
+            return head.losses(output, label, None if group is None else _pick(group, picked))
+        assert task.target is not None and task.target_role is not None
+        positives = _pick(encoded[task.target_role][0], picked)
+        items = _pick(batch.roles[task.target_role].rows, picked)
+        drawn = negatives[name]
+        sampled = self._encode_block(task.target, drawn.block)[0]
+        places = head.candidates(torch.cat([positives, sampled]))
+        rows = torch.cat([items, drawn.block.rows])
+        log_q = drawn.log_q.index_select(0, rows)
+        return head.losses(head.query(hidden).float(), places.float(), rows, log_q, label)
+
+
+def _pick(values: Tensor, picked: Tensor | None) -> Tensor:
+    """Return the picked rows; all of them where nothing is said."""
+    return values if picked is None else values.index_select(0, picked)
+
+
+def _spans(widths: Sequence[int]) -> list[tuple[int, int]]:
+    """Return where each of several widths starts and stops when laid side by side."""
+    ends = torch.tensor([0, *widths]).cumsum(0).tolist()
+    return list(zip(ends[:-1], ends[1:], strict=True))
