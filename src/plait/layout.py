@@ -1,14 +1,15 @@
 """How prepared tables look: which packed slot holds which feature, what a task's label is, which roles a task sees.
 
-Written by `plait.data`, read by `plait.encode`, `plait.tasks` and `plait.model`, saved with every run. Pydantic only, no torch.
+Written by `plait.data`, read by `plait.encode`, `plait.tasks` and `plait.model`, saved with every run. Pydantic only, no
+torch.
 
 A prepared table is one int32 matrix with a row per table row **plus row 0, which stands for "no such row"** (an unknown id,
 a key without partner), so that gathering by row number always works:
 
-    | codes of ids and categories, already offset into the table's fused embedding | keys: row numbers | numbers: float32 bits |
+    | codes of ids and categories, offset into the table's fused embedding | keys: row numbers | numbers: float32 bits |
 
-Code 0 of the fused embedding is "nothing here" (padding, missing), and each feature owns the codes `first .. first + size - 1`,
-of which `first` means "a value not seen in training".
+Code 0 of the fused embedding is "nothing here" (padding, missing), and each feature owns the codes `first .. first + size
+- 1`, of which `first` means "a value not seen in training".
 """
 
 from __future__ import annotations

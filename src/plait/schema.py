@@ -5,7 +5,7 @@ A recipe is a schema plus the settings of the parts. The schema is all that `pla
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -53,7 +53,7 @@ class Table(Settings):
     source: str | None = None
     """A path relative to the recipe, a glob, or a URL such as `sqlite:///shop.db#orders` (the table after `#`)."""
     of: str | None = None
-    """Instead of a source, `table.column`: the rows are the distinct values of that key column (a shop without a user table)."""
+    """Instead of a source, `table.column`: the rows are the distinct values of that key column (a shop with no user table)."""
     id: str | None = None
     """The column that names a row; other tables' keys point at it."""
     time: str | None = None
@@ -126,15 +126,13 @@ class Ignore(Settings):
     kind: Literal["ignore"] = "ignore"
 
 
-def _short(value: Any) -> Any:
+def _short(value: object) -> object:
     """Let `number` stand for `{kind: number}`."""
     return {"kind": value} if isinstance(value, str) else value
 
 
 Feature = Annotated[
-    Annotated[
-        Id | Category | Number | Time | Text | Embedding | History | Ignore, Field(discriminator="kind")
-    ],
+    Annotated[Id | Category | Number | Time | Text | Embedding | History | Ignore, Field(discriminator="kind")],
     BeforeValidator(_short),
 ]
 FeatureKind = Literal["id", "category", "number", "time", "text", "embedding", "history", "ignore"]
@@ -170,7 +168,7 @@ class Split(Settings):
     """Which rows train, validate and test."""
 
     by: Literal["auto", "time", "user", "last", "random", "column"] = "auto"
-    """`auto`: by time where the examples have one, else random. `last`: the last n rows of each user. `column`: see `column`."""
+    """`auto`: by time where the examples have one, else random. `last`: the last n rows of each user."""
     valid: float = Field(default=0.1, ge=0, lt=1)
     """Share of the rows (or of the users) for validation."""
     test: float = Field(default=0.1, ge=0, lt=1)
@@ -180,8 +178,8 @@ class Split(Settings):
     user: str | None = None
     """The key that says whose row it is, for `user` and `last`; the table's first key where not said."""
     column: str | None = None
-    """For `column`: the column that holds `train`, `valid` or `test`; where no row says `valid`, the share of `valid` is drawn
-    at random from `train`."""
+    """For `column`: the column that holds `train`, `valid` or `test`; where no row says `valid`, the share of `valid` is
+    drawn at random from `train`."""
 
 
 class Schema(Settings):

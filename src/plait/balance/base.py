@@ -47,4 +47,3 @@ class Balancer(nn.Module, ABC):
         Args:
             losses: computes the losses of the same batch once more, with the updated model.
         """
-        return None

@@ -97,7 +97,5 @@ class TwoTower(nn.Module, ABC):
         """
 
     @abstractmethod
-    def scores(
-        self, query: Float[Tensor, "B R"], candidates: Float[Tensor, "N R"]
-    ) -> Float[Tensor, "B N"]:
+    def scores(self, query: Float[Tensor, "B R"], candidates: Float[Tensor, "N R"]) -> Float[Tensor, "B N"]:
         """Score every candidate for every query; more is better."""
