@@ -1,0 +1,28 @@
+"""What every test shares.
+
+Plait is never imported at the top of a conftest: the hook that checks shapes (`--jaxtyping-packages` in pyproject.toml)
+must be in place before.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data(root: Path) -> Path:
+    """Real tables that lie beside the project; the test is skipped where there are none."""
+    folder = root.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real tables in {folder}")
+    return folder
