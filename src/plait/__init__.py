@@ -1,5 +1,41 @@
-"""Plait: one recipe, many tasks, one model, an honest report."""
+"""Plait weaves many recommendation tasks into one model.
 
-__all__ = ["__version__"]
+    import plait
+
+    run = plait.train("movies.yaml", out="runs/movies")
+    print(run.report.gain)
+    run.predict(table)
+
+Names are imported when they are used, so that `plait --help` needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plait.recipe import Recipe as Recipe
+    from plait.recipe import load_recipe as load_recipe
+    from plait.run.job import train as train
+    from plait.run.run import Run as Run
+    from plait.run.run import load as load
+
+__all__ = ["Recipe", "Run", "__version__", "load", "load_recipe", "train"]
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Recipe": "plait.recipe",
+    "Run": "plait.run.run",
+    "load": "plait.run.run",
+    "load_recipe": "plait.recipe",
+    "train": "plait.run.job",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its home when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module `plait` has no attribute `{name}`. Public names: {', '.join(__all__)}.")
+    return vars(import_module(_HOMES[name]))[name]

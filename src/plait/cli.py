@@ -1,0 +1,217 @@
+"""The command line: each command reads its flags and calls one function. Data on stdout, messages on stderr.
+
+Nothing heavy is imported here: `plait --help` answers before torch would have loaded.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plait.errors import PlaitError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Plait weaves many recommendation tasks into one model, and says for each whether sharing helped.\n\n"
+    "Start with: plait demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+RunArgument = Annotated[Path, typer.Argument(help="A run folder, as `plait train --out` leaves it.", metavar="RUN")]
+RecipeArgument = Annotated[Path, typer.Argument(help="A recipe file (YAML).", metavar="RECIPE")]
+Changes = Annotated[list[str] | None, typer.Option("--set", help="Override a recipe key: train.epochs=5. Repeatable.")]
+Port = Annotated[int, typer.Option(help="Port of the page; 0 picks a free one.", min=0, max=65535)]
+
+
+def say(text: str) -> None:
+    """Print a message for the person at the keyboard."""
+    typer.echo(text, err=True)
+
+
+def give(lines: list[str], data: object, as_json: bool) -> None:
+    """Print a result: lines for people, or JSON for programs."""
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) if as_json else "\n".join(lines))
+
+
+@app.command()
+def demo(
+    name: Annotated[str, typer.Argument(help="movies, grocery, clothing, insurance or census.")] = "movies",
+    out: Annotated[Path | None, typer.Option(help="Where the run goes.", show_default="runs/NAME")] = None,
+    serve: Annotated[bool, typer.Option(help="Open the page afterwards.")] = True,
+    port: Port = 8000,
+    changes: Changes = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do the whole job on built-in data.  Example: plait demo movies
+
+    Prepares real data, trains one model for all tasks and each task alone, compares them with intervals, writes the report and
+    opens a page.
+    """
+    from plait.run.demo import demo as run_demo
+    from plait.run.progress import progress
+
+    with progress() as tell:
+        run = run_demo(name, out or Path("runs") / name, changes or [], tell)
+    _finish(run.folder, as_json)
+    if serve:
+        _serve(run.folder, "127.0.0.1", port)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="A folder of Parquet, CSV or JSON-lines tables.", metavar="FOLDER")],
+    out: Annotated[Path | None, typer.Option(help="The recipe file.", show_default="FOLDER/recipe.yaml")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing recipe.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at tables and write a recipe for them.  Example: plait init my_tables"""
+    from plait.run.start import start
+
+    path, lines, data = start(folder, out, force)
+    give(lines, data, as_json)
+    say(f"Wrote {path}\nNext: plait check {path}\n      plait train {path} --out runs/{folder.resolve().name}")
+
+
+@app.command()
+def check(recipe: RecipeArgument, changes: Changes = None, as_json: AsJson = False) -> None:
+    """Check a recipe against its tables; nothing is trained.  Example: plait check recipe.yaml
+
+    One PASS, WARN or FAIL line per check, with example rows. Exit code 1 where something fails.
+    """
+    from plait.run.start import check_recipe
+
+    lines, data, failed = check_recipe(recipe, changes or [])
+    give(lines, data, as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    recipe: RecipeArgument,
+    out: Annotated[Path, typer.Option(help="The run folder to write.", metavar="RUN")],
+    changes: Changes = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+    alone: Annotated[bool, typer.Option(help="Train every task alone too, to compare with.")] = True,
+    trees: Annotated[bool, typer.Option("--trees", help="Add gradient-boosted trees per task as one more baseline.")] = False,
+    folds: Annotated[int, typer.Option(help="K-fold cross-validation: K runs and their summary.", min=0, max=100)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train one model for all tasks.  Example: plait train recipe.yaml --out runs/first"""
+    from plait.run.folds import train_folds
+    from plait.run.job import train as run_train
+    from plait.run.progress import progress
+
+    with progress() as tell:
+        if folds:
+            lines, data = train_folds(recipe, out, folds, changes=changes or [], alone=alone, resume=resume, tell=tell)
+        else:
+            run_train(recipe, out, changes=changes or [], resume=resume, alone=alone, trees=trees, tell=tell)
+    if folds:
+        give(lines, data, as_json)
+    else:
+        _finish(out, as_json)
+
+
+@app.command()
+def evaluate(
+    run: RunArgument,
+    table: Annotated[Path | None, typer.Option(help="Other rows: a Parquet, CSV or JSON-lines file.")] = None,
+    of: Annotated[str | None, typer.Option(help="Which table of the recipe the rows belong to.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a run's report again, or measure it on other rows.  Example: plait evaluate runs/first --table new.parquet"""
+    from plait.run.evaluate import evaluate as run_evaluate
+
+    lines, data = run_evaluate(run, table, of)
+    give(lines, data, as_json)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.", metavar="RUN...")],
+    as_json: AsJson = False,
+) -> None:
+    """Set runs side by side.  Example: plait compare runs/mmoe runs/ple"""
+    from plait.run.evaluate import compare as run_compare
+
+    lines, data = run_compare(runs)
+    give(lines, data, as_json)
+
+
+@app.command()
+def predict(
+    run: RunArgument,
+    table: Annotated[Path, typer.Option(help="Rows to score: a Parquet, CSV or JSON-lines file.")],
+    out: Annotated[Path, typer.Option(help="Where the scores go: .parquet or .csv.")],
+    of: Annotated[str | None, typer.Option(help="Which table of the recipe the rows belong to.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score rows for every task.  Example: plait predict runs/first --table new.parquet --out scores.parquet"""
+    from plait.run.predict import predict_file
+
+    lines, data = predict_file(run, table, out, of)
+    give(lines, data, as_json)
+
+
+@app.command()
+def serve(
+    run: RunArgument,
+    host: Annotated[str, typer.Option(help="Address to listen on; the page has no login, so keep it on this machine.")] = "127.0.0.1",
+    port: Port = 8000,
+) -> None:
+    """Open the page of a run.  Example: plait serve runs/first"""
+    _serve(run, host, port)
+
+
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, a few minutes.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure training speed on this machine as a share of its limit.  Example: plait bench --quick"""
+    from plait.run.bench import bench as run_bench
+
+    lines, data = run_bench(quick)
+    give(lines, data, as_json)
+
+
+def _finish(folder: Path, as_json: bool) -> None:
+    """Print a finished run: the comparison, and where to look next."""
+    from plait.run.evaluate import evaluate as run_evaluate
+
+    lines, data = run_evaluate(folder, None, None)
+    give(lines, data, as_json)
+    say(f"\nReport: {folder / 'report.html'}\nNext:   plait serve {folder}\n        plait predict {folder} --table FILE --out scores.parquet")
+
+
+def _serve(folder: Path, host: str, port: int) -> None:
+    from plait.serve.routes import run_server
+
+    run_server(folder, host, port)
+
+
+def main() -> None:
+    """Run the command line; turn every expected failure into one clear message and an exit code."""
+    try:
+        app()
+    except PlaitError as error:
+        say(f"error: {error}")
+        sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE):
+            raise
+        say(f"error: {error.strerror} while writing or reading `{error.filename or 'a file'}`. Nothing complete was lost; "
+            "free what is missing and run the same command again (with --resume where it was training).")
+        sys.exit(1)

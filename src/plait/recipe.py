@@ -1,0 +1,287 @@
+"""The recipe: all settings of a job in one frozen object, read from YAML, resolved, written back with every default.
+
+The settings of a part stand beside the part; here they are only gathered and checked against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from plait.balance import AnyBalance
+from plait.encode.history import AnyHistory, Attention
+from plait.encode.text import FrozenText
+from plait.errors import RecipeError, nearest
+from plait.schema import Feature, History, Schema, Settings, Split, Table
+from plait.share import AnySharing, MMoE
+from plait.tasks import AnyTask
+from plait.train.settings import Train
+
+__all__ = ["Model", "Recipe", "load_recipe"]
+
+
+def _short(value: Any) -> Any:
+    """Let `mmoe` stand for `{kind: mmoe}`."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+class Model(Settings):
+    """The shape of the model."""
+
+    width: int = Field(default=16, ge=1)
+    """Length of one embedding."""
+    numbers: Literal["plain", "piecewise"] = "piecewise"
+    """How a number enters: as it is, or by its place between quantiles (piecewise-linear, projected to `width`)."""
+    sharing: Annotated[AnySharing, BeforeValidator(_short)] = MMoE.Settings()
+    """What the tasks share."""
+    tower: list[int] = Field(default=[64])
+    """Layer widths of each task's own tower."""
+    text: FrozenText.Settings = FrozenText.Settings()
+    """The pretrained text encoder."""
+    history: Annotated[AnyHistory, BeforeValidator(_short)] = Attention.Settings()
+    """How a history becomes one vector."""
+
+
+class Recipe(Settings):
+    """Everything about one job. `name`, `tables` and `tasks` are enough."""
+
+    name: str
+    seed: int = Field(default=17, ge=0)
+    """Every random choice follows from it."""
+    tables: dict[str, Table] = Field(min_length=1)
+    """Where rows come from."""
+    features: dict[str, Feature] = Field(default_factory=dict)
+    """`table.column` -> how it is read; columns not named are inferred."""
+    tasks: dict[str, AnyTask] = Field(min_length=1)
+    """What is predicted."""
+    split: Split = Split()
+    """Which rows train, validate and test."""
+    model: Model = Model()
+    """The shape of the model."""
+    balance: Annotated[AnyBalance, BeforeValidator(_short)] = Field(default_factory=lambda: _short("average"))
+    """How much each task moves the shared part."""
+    train: Train.Settings = Train.Settings()
+    """Optimisation."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auto_features(cls, values: Any) -> Any:
+        """Read `features: auto` (or an entry `auto: ...`) as nothing named."""
+        if isinstance(values, dict) and values.get("features") in ("auto", None):
+            return {key: value for key, value in values.items() if key != "features"}
+        return values
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Recipe:
+        problems = [*_table_problems(self), *_feature_problems(self), *_task_problems(self)]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def schema_(self) -> Schema:
+        """The part of the recipe that preparation needs."""
+        return Schema(
+            tables=self.tables, features=self.features, tasks=dict(self.tasks), split=self.split, seed=self.seed
+        )
+
+    def alone(self, task: str) -> Recipe:
+        """Return the same recipe with one task only: its baseline, of the same size and budget."""
+        return self.model_copy(update={"tasks": {task: self.tasks[task]}})
+
+    def to_yaml(self) -> str:
+        """Write the recipe with every default spelled out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+
+
+def load_recipe(source: Path | str | dict[str, Any], changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        source: a YAML file, or the same as nested dictionaries.
+        changes: overrides such as `train.epochs=5`; the value is read as YAML.
+
+    Raises:
+        RecipeError: the file is missing, is no YAML, holds unknown keys or values out of range; the text names each place.
+    """
+    values = source if isinstance(source, dict) else _read_yaml(Path(source))
+    for change in changes:
+        values = _changed(values, change)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        place = "The recipe" if isinstance(source, dict) else f"Recipe `{source}`"
+        lines = "\n".join(f"  - {line}" for line in _explain(error, values))
+        raise RecipeError(f"{place} cannot be used as it stands:\n{lines}") from None
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that stands twice: YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        raise RecipeError(
+            f"`{path}` should be a recipe file. Found a folder. `plait init {path}` writes a recipe for its tables."
+        )
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+    except FileNotFoundError:
+        near = nearest(path.name, [p.name for p in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else ""
+        raise RecipeError(f"Recipe `{path}` should be a YAML file. Found no such file.{near}") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"Recipe `{path}` should be UTF-8 text. Found a byte that is not, at {error.start}.") from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f"Recipe `{path}` should be YAML. Found: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise RecipeError(f"Recipe `{path}` should hold keys such as `name`, `tables`, `tasks`. Found {type(values).__name__}.")
+    return values
+
+
+def _changed(values: dict[str, Any], change: str) -> dict[str, Any]:
+    """Return a copy of nested dictionaries with one value replaced."""
+    path, equals, text = change.partition("=")
+    if not equals or not path.strip():
+        raise RecipeError(f"An override should look like `train.epochs=5`. Found `{change}`.")
+    head, _, rest = path.strip().partition(".")
+    if not rest:
+        return {**values, head: yaml.safe_load(text)}
+    inner = values.get(head)
+    if isinstance(inner, str):  # `balance: uncertainty` stands for `{kind: uncertainty}`
+        inner = _short(inner)
+    if inner is not None and not isinstance(inner, dict):
+        raise RecipeError(f"Override `{change}`: `{head}` should hold keys. Found {inner!r}.")
+    if head == "features":
+        return {**values, head: {**(inner or {}), rest: yaml.safe_load(text)}}
+    return {**values, head: _changed(inner or {}, f"{rest}={text}")}
+
+
+def _explain(error: ValidationError, values: dict[str, Any]) -> list[str]:
+    """Say each problem with its place, what was found and the nearest known key."""
+    lines = []
+    for problem in error.errors():
+        place = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "value_error" and not place:
+            lines += str(problem["ctx"]["error"]).splitlines()
+        elif problem["type"] == "extra_forbidden":
+            lines.append(f"`{place}` is no known key.{nearest(str(problem['loc'][-1]), _known_keys(problem['loc'], values))}")
+        elif problem["type"] == "missing":
+            lines.append(f"`{place}` is missing.")
+        else:
+            lines.append(f"`{place}`: {problem['msg']}. Found {problem['input']!r:.80}.")
+    return lines
+
+
+def _known_keys(place: tuple[int | str, ...], values: dict[str, Any]) -> list[str]:
+    """Return the keys a settings object at a place knows, for the nearest name."""
+    schema: dict[str, Any] = Recipe.model_json_schema()
+    found: set[str] = set()
+    names = {str(part) for part in place[:-1]}
+    for title, definition in [("", schema), *schema.get("$defs", {}).items()]:
+        keys = set(definition.get("properties", {}))
+        kind = definition.get("properties", {}).get("kind", {}).get("const")
+        if (not names and not title) or kind in names or (names and title.lower() in {n.rstrip("s").lower() for n in names}):
+            found |= keys
+    return sorted(found) or sorted({k for d in schema.get("$defs", {}).values() for k in d.get("properties", {})})
+
+
+def _table_problems(recipe: Recipe) -> list[str]:
+    problems = []
+    names = list(recipe.tables)
+    for name, table in recipe.tables.items():
+        if (table.source is None) == (table.of is None):
+            problems.append(f"Table `{name}` should have either `source` or `of`. Found {'both' if table.source else 'neither'}.")
+        if table.of is not None and table.of.split(".")[0] not in names:
+            problems.append(f"Table `{name}`: `of` should be `table.column`. Found `{table.of}`.{nearest(table.of, names)}")
+        if table.of is not None and table.id is None:
+            problems.append(f"Table `{name}` is made of `{table.of}` and should name its `id` column.")
+        for key, target in table.keys.items():
+            if target not in recipe.tables:
+                problems.append(
+                    f"Table `{name}`: key `{key}` should point at a table of the recipe. Found `{target}`.{nearest(target, names)}"
+                )
+            elif recipe.tables[target].id is None:
+                problems.append(f"Table `{target}` should name its `id`, since `{name}.{key}` points at it. Found none.")
+    return problems
+
+
+def _feature_problems(recipe: Recipe) -> list[str]:
+    problems = []
+    names = list(recipe.tables)
+    for name, feature in recipe.features.items():
+        table, dot, column = name.partition(".")
+        if not dot or not column or table not in recipe.tables:
+            problems.append(f"Feature `{name}` should be `table.column`. Found no table `{table}`.{nearest(table, names)}")
+        elif isinstance(feature, History):
+            problems += _history_problems(recipe, name, table, feature)
+    return problems
+
+
+def _history_problems(recipe: Recipe, name: str, owner: str, feature: History) -> list[str]:
+    events, _, key = feature.of.partition(".")
+    if events not in recipe.tables:
+        return [f"History `{name}`: `of` should be `table.key`. Found `{feature.of}`.{nearest(events, list(recipe.tables))}"]
+    table = recipe.tables[events]
+    problems = []
+    if key not in table.keys:
+        problems.append(
+            f"History `{name}`: `{feature.of}` should be a key of table `{events}`, so that its items can be read. "
+            f"Found keys {sorted(table.keys)}.{nearest(key, list(table.keys))}"
+        )
+    if owner not in table.keys.values():
+        problems.append(f"History `{name}`: table `{events}` should have a key to `{owner}`. Found {table.keys}.")
+    if table.time is None:
+        problems.append(f"History `{name}`: table `{events}` should name its `time`, since only the past may be read. Found none.")
+    return problems
+
+
+def _task_problems(recipe: Recipe) -> list[str]:
+    checks: list[Callable[[str], str | None]] = [
+        lambda t: _unless(recipe.tasks[t].table in recipe.tables, f"Task `{t}`: no table `{recipe.tasks[t].table}`.", recipe, t),
+        lambda t: _given_problem(recipe, t),
+        lambda t: _retrieval_problem(recipe, t),
+    ]
+    return [problem for task in recipe.tasks for check in checks if (problem := check(task)) is not None]
+
+
+def _unless(fine: bool, words: str, recipe: Recipe, task: str) -> str | None:
+    return None if fine else words + nearest(recipe.tasks[task].table, list(recipe.tables))
+
+
+def _given_problem(recipe: Recipe, name: str) -> str | None:
+    given = recipe.tasks[name].given
+    if given is None:
+        return None
+    if given not in recipe.tasks:
+        return f"Task `{name}`: `given` should name a task. Found `{given}`.{nearest(given, list(recipe.tasks))}"
+    return (
+        f"Task `{name}`: `given: {given}` asks for a chain of tasks, which this version does not train. "
+        f"Leave `given` out, or restrict the sample space with `where`."
+    )
+
+
+def _retrieval_problem(recipe: Recipe, name: str) -> str | None:
+    task = recipe.tasks[name]
+    table = recipe.tables.get(task.table)
+    if table is None or task.kind not in ("retrieval", "relatedness"):
+        return None
+    if task.kind == "retrieval" and task.label not in table.keys:
+        return (
+            f"Task `{name}`: the label of a retrieval task should be a key of table `{task.table}`, since its rows are the "
+            f"candidates. Found `{task.label}`, keys {sorted(table.keys)}.{nearest(task.label, list(table.keys))}"
+        )
+    if task.kind == "relatedness" and len(table.keys) < 2:
+        return f"Task `{name}`: a relatedness table should hold two keys. Found {sorted(table.keys)} in `{task.table}`."
+    return None

@@ -1,0 +1,1 @@
+"""One whole job: recipe in, run folder out; and the finished run, loaded again."""
