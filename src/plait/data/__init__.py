@@ -1,0 +1,1 @@
+"""Tables to batches: the only folder that knows SQL and files."""

@@ -1,0 +1,115 @@
+"""Prepared tables as tensors: what `prepare` returns and everything after it reads.
+
+Every table is one int32 matrix whose row 0 stands for "no such row" (see `plait.layout`), so gathering by row number always
+works and nothing is joined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, final
+
+import torch
+from torch import Tensor
+
+from plait.errors import RecipeError, nearest
+from plait.layout import Layout, TableLayout
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from plait.data.plan import Plan
+
+__all__ = ["PARTS", "Columns", "Events", "Prepared"]
+
+PARTS: Final[dict[str, int]] = {"train": 1, "valid": 2, "test": 3}
+"""The parts of the split and how `Columns.part` writes them; 0 is a row of no part."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One prepared table, in memory or memory-mapped."""
+
+    layout: TableLayout
+    matrix: Tensor
+    """int32 [rows + 1, codes + keys + numbers]; numbers are float32 bits."""
+    vectors: dict[str, Tensor]
+    """Feature of kind text or embedding -> float16 [rows + 1, dim]."""
+    labels: dict[str, Tensor]
+    """Task -> float32 [rows + 1, label slots]; NaN in slot 0 means not observed."""
+    weights: dict[str, Tensor]
+    """Task -> float32 [rows + 1], for tasks with a `sample_weight`."""
+    part: Tensor
+    """uint8 [rows + 1]: 0 none, 1 train, 2 valid, 3 test."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Events:
+    """One prepared history feature: the events of every owner, and where each example's look back starts and ends."""
+
+    items: Tensor
+    """int32 [events]: row numbers of the items, sorted by owner, then by time."""
+    spans: dict[str, Tensor]
+    """Example table -> int32 [rows + 1, 2]: start and end among `items`, strictly before the example's time, newest `last`.
+    For an example table without a time only events of the training part count."""
+    now: Tensor
+    """int32 [owner rows + 1, 2]: the newest `last` events of each owner, for serving."""
+    last: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A prepared schema: layout, tables, histories and the frozen plan that made them."""
+
+    folder: Path
+    layout: Layout
+    tables: dict[str, Columns]
+    histories: dict[str, Events]
+    plan: Plan
+    _outside: dict[str, pa.Table] = field(default_factory=dict, repr=False, compare=False)
+
+    def rows(self, task: str, part: str) -> Tensor:
+        """Return the row numbers of a part that have an observed label.
+
+        Args:
+            task: name of the task.
+            part: `train`, `valid` or `test`.
+
+        Returns:
+            int64 row numbers of the task's table, ascending.
+
+        Raises:
+            RecipeError: if the task or the part does not exist.
+        """
+        if task not in self.layout.tasks:
+            known = list(self.layout.tasks)
+            raise RecipeError(f"`{task}` is no task of this recipe; there are {known}.{nearest(task, known)}")
+        if part not in PARTS:
+            raise RecipeError(f"A part of the split is one of {list(PARTS)}. Found `{part}`.{nearest(part, list(PARTS))}")
+        columns = self.tables[self.layout.tasks[task].table]
+        seen = (columns.part == PARTS[part]) & ~torch.isnan(columns.labels[task][:, 0])
+        return torch.nonzero(seen)[:, 0]
+
+    def raw(self, table: str, rows: Tensor) -> pa.Table:
+        """Return the outside values (id, title, …) of rows of a table that has an `id`.
+
+        Args:
+            table: name of the table.
+            rows: row numbers; 0 gives a row of nulls.
+
+        Returns:
+            One row per row number, in order, with the source's small columns.
+
+        Raises:
+            RecipeError: if the table has no `id`, so that its outside values were not kept.
+            CorruptError: if the kept file is damaged.
+        """
+        from plait.data.store import read_raw, take_rows
+
+        if table not in self._outside:
+            self._outside[table] = read_raw(self.folder, table)
+        return take_rows(self._outside[table], rows)
