@@ -97,5 +97,9 @@ class TwoTower(nn.Module, ABC):
         """
 
     @abstractmethod
+    def pair_scores(self, query: Float[Tensor, "B R"], candidates: Float[Tensor, "B R"]) -> Float[Tensor, "B"]:
+        """Score one candidate per query: the logit that they belong together; the diagonal of `scores`."""
+
+    @abstractmethod
     def scores(self, query: Float[Tensor, "B R"], candidates: Float[Tensor, "N R"]) -> Float[Tensor, "B N"]:
         """Score every candidate for every query; more is better."""
