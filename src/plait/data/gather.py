@@ -1,0 +1,209 @@
+"""Rows of prepared tables → the tensors of one batch, by row number only: no join, no loop over rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from plait.data.columns import Columns, Events, Prepared
+
+__all__ = ["Batch", "Block", "Past", "block", "gather"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows of one table, gathered. `codes` and `numbers` are views into one gathered matrix."""
+
+    codes: Int[Tensor, "B C"]
+    """Codes of ids and categories into the table's fused embedding."""
+    numbers: Float[Tensor, "B F"]
+    """Standardised numbers."""
+    vectors: Mapping[str, Float[Tensor, "B dim"]]
+    """Text and embedding features by name, float16."""
+    rows: Int[Tensor, " B"]
+    """The row numbers these are, 0 where there is no such row."""
+
+    def to(self, device: torch.device) -> "Block":
+        """Return the same block on a device."""
+        vectors = {name: vector.to(device, non_blocking=True) for name, vector in self.vectors.items()}
+        return Block(
+            codes=self.codes.to(device, non_blocking=True),
+            numbers=self.numbers.to(device, non_blocking=True),
+            vectors=vectors,
+            rows=self.rows.to(device, non_blocking=True),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What happened before each example: the distinct item rows of the batch, and where each event stands among them."""
+
+    block: Block
+    """The distinct rows; its row 0 is the table's row 0, which stands for padding."""
+    positions: Int[Tensor, "B L"]
+    """Positions in `block`, newest last, 0 = padding on the left."""
+
+    def to(self, device: torch.device) -> "Past":
+        """Return the same past on a device."""
+        return Past(block=self.block.to(device), positions=self.positions.to(device, non_blocking=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Examples of one table with everything a model reads of them."""
+
+    table: str
+    """The table whose rows are the examples."""
+    rows: Int[Tensor, " B"]
+    """Their row numbers."""
+    roles: Mapping[str, Block]
+    """Every role of the table's paths that is no history."""
+    items: Mapping[str, Int[Tensor, "B L"]]
+    """History role -> item row numbers, newest last, 0 = padding on the left."""
+    pasts: Mapping[str, Past]
+    """History role -> the same with the items' rows gathered, each distinct one once."""
+    labels: Mapping[str, Float[Tensor, "B slots"]]
+    """Task -> labels; NaN in slot 0 where not observed. Tasks whose label is unknown for these rows are left out."""
+    weights: Mapping[str, Float[Tensor, " B"]]
+    """Task -> weight of each example, 0 where the label is not observed."""
+    groups: Mapping[str, Int[Tensor, " B"]]
+    """Ranking task -> which list each example belongs to; an example without a list is a list of its own."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the same batch on a device."""
+        return Batch(
+            table=self.table,
+            rows=self.rows.to(device, non_blocking=True),
+            roles={name: part.to(device) for name, part in self.roles.items()},
+            items={name: part.to(device, non_blocking=True) for name, part in self.items.items()},
+            pasts={name: part.to(device) for name, part in self.pasts.items()},
+            labels={name: part.to(device, non_blocking=True) for name, part in self.labels.items()},
+            weights={name: part.to(device, non_blocking=True) for name, part in self.weights.items()},
+            groups={name: part.to(device, non_blocking=True) for name, part in self.groups.items()},
+        )
+
+
+def block(columns: Columns, rows: Int[Tensor, " B"]) -> Block:
+    """Gather rows of one table.
+
+    Args:
+        columns: the table.
+        rows: row numbers, int64; 0 gathers the row that stands for "no such row".
+    """
+    return _unpack(columns, rows, columns.matrix.index_select(0, rows))
+
+
+def gather(prepared: Prepared, table: str, rows: Int[Tensor, " B"], columns: Columns | None = None) -> Batch:
+    """Gather everything a model reads of some examples.
+
+    Args:
+        prepared: the prepared recipe.
+        table: the table whose rows are the examples.
+        rows: their row numbers, int64.
+        columns: where the example rows are not those of the prepared table but others read through the same plan. Their keys
+            still lead into the prepared tables, and their histories are everything known of each owner.
+    """
+    layout = prepared.layout
+    own = prepared.tables[table] if columns is None else columns
+    walk = _Walk(prepared, own, rows)
+    roles: dict[str, Block] = {}
+    items: dict[str, Tensor] = {}
+    pasts: dict[str, Past] = {}
+    histories = {role.name: role for role in layout.roles if role.history is not None}
+    for name, keys in layout.paths[table].items():
+        role = histories.get(name)
+        if role is None or role.history is None:
+            roles[name] = walk.block(tuple(keys))
+            continue
+        events = prepared.histories[role.history]
+        foreign = columns is not None or table not in events.spans
+        items[name] = _past_items(events, events.now, walk.rows(tuple(keys), foreign)) if foreign else _past_items(
+            events, events.spans[table], rows
+        )
+        pasts[name] = _past(prepared.tables[role.table], items[name])
+    labels, weights, groups = _labels(prepared, table, own, walk)
+    return Batch(table, rows, roles, items, pasts, labels, weights, groups)
+
+
+class _Walk:
+    """Follow keys from the example rows, gathering each table on the way once."""
+
+    def __init__(self, prepared: Prepared, own: Columns, rows: Tensor) -> None:
+        self._prepared = prepared
+        self._columns: dict[tuple[str, ...], Columns] = {(): own}
+        self._rows: dict[tuple[str, ...], Tensor] = {(): rows}
+        self._packed: dict[tuple[str, ...], Tensor] = {}
+
+    def rows(self, keys: tuple[str, ...], foreign: bool = False) -> Tensor:
+        """Return the row numbers that a path of keys leads to; foreign rows are no rows of the prepared table."""
+        if not keys and foreign:
+            return torch.zeros_like(self._rows[()])
+        if keys not in self._rows:
+            before, key = keys[:-1], keys[-1]
+            packed = self.packed(before)
+            layout = self._columns[before].layout
+            self._columns[keys] = self._prepared.tables[layout.targets[key]]
+            self._rows[keys] = packed[:, layout.keys[key]].long()
+        return self._rows[keys]
+
+    def packed(self, keys: tuple[str, ...]) -> Tensor:
+        """Return the packed rows that a path of keys leads to."""
+        if keys not in self._packed:
+            rows = self.rows(keys)
+            self._packed[keys] = self._columns[keys].matrix.index_select(0, rows)
+        return self._packed[keys]
+
+    def block(self, keys: tuple[str, ...]) -> Block:
+        """Return the rows that a path of keys leads to."""
+        packed = self.packed(keys)
+        return _unpack(self._columns[keys], self._rows[keys], packed)
+
+
+def _unpack(columns: Columns, rows: Tensor, packed: Int[Tensor, "B packed"]) -> Block:
+    """Cut packed rows into codes and numbers without copying."""
+    layout = columns.layout
+    numbers = packed[:, layout.codes + len(layout.keys) :].view(torch.float32)
+    vectors = {name: vector.index_select(0, rows) for name, vector in columns.vectors.items()}
+    return Block(codes=packed[:, : layout.codes], numbers=numbers, vectors=vectors, rows=rows)
+
+
+def _past_items(events: Events, spans: Int[Tensor, "rows 2"], rows: Int[Tensor, " B"]) -> Int[Tensor, "B L"]:
+    """Return the newest items of each span, newest last, padded with 0 on the left."""
+    span = spans.index_select(0, rows).long()
+    if events.items.numel() == 0:
+        return torch.zeros(rows.shape[0], events.last, dtype=torch.int64)
+    places = span[:, 1:] + torch.arange(-events.last, 0)
+    inside = places >= span[:, :1]
+    found = events.items.index_select(0, places.clamp_(min=0).flatten()).view(places.shape)
+    return found.long() * inside
+
+
+def _past(columns: Columns, items: Int[Tensor, "B L"]) -> Past:
+    """Gather each distinct item once; the first is row 0, also where no list is padded."""
+    distinct, places = torch.unique(torch.cat([items.new_zeros(1), items.flatten()]), return_inverse=True)
+    return Past(block=block(columns, distinct), positions=places[1:].view(items.shape))
+
+
+def _labels(
+    prepared: Prepared, table: str, own: Columns, walk: _Walk
+) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+    """Gather labels, weights and lists of the tasks of a table."""
+    rows = walk.rows(())
+    labels: dict[str, Tensor] = {}
+    weights: dict[str, Tensor] = {}
+    groups: dict[str, Tensor] = {}
+    for name, task in prepared.layout.tasks.items():
+        if task.table != table or name not in own.labels:
+            continue
+        labels[name] = own.labels[name].index_select(0, rows)
+        observed = ~labels[name][:, 0].isnan()
+        if name in own.weights:
+            weights[name] = torch.where(observed, own.weights[name].index_select(0, rows), 0.0)
+        else:
+            weights[name] = observed.float()
+        if task.kind == "ranking" and task.group_key is not None:
+            lists = walk.rows((task.group_key,))
+            groups[name] = torch.where(lists > 0, lists, -rows)
+    return labels, weights, groups
