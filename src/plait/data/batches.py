@@ -18,12 +18,12 @@ __all__ = ["Batch", "Batches", "Block", "Past", "block", "gather"]
 class Batches:
     """The batches of one table.
 
-    Batch `index` of an epoch holds rows `index * size …` of that epoch's permutation, so any batch can be drawn without those
-    before it. The last batch of an epoch may be of one row. Numbers past the end of the epoch start another pass with its
+    Batch `index` of an epoch holds rows `index * size …` of that epoch's permutation, so any batch can be drawn without
+    those before it. The last batch of an epoch may be of one row. Numbers past the end of the epoch start another pass with its
     own permutation, for mixes in which a small table has several turns.
 
-    Where a task of the table ranks lists, lists stay whole: the epoch's permutation is one of lists, cut into as many batches
-    as `size` asks for, whose sizes then vary.
+    Where a task of the table ranks lists, lists stay whole: the epoch's permutation is one of lists, cut into as many
+    batches as `size` asks for, whose sizes then vary.
 
     Args:
         prepared: the prepared recipe.
@@ -34,9 +34,7 @@ class Batches:
         seed: the recipe's seed.
     """
 
-    def __init__(
-        self, prepared: Prepared, table: str, tasks: Sequence[str], part: str, size: int, seed: int
-    ) -> None:
+    def __init__(self, prepared: Prepared, table: str, tasks: Sequence[str], part: str, size: int, seed: int) -> None:
         self.table = table
         self.size = max(size, 1)
         self._seed = seed

@@ -119,8 +119,10 @@ def gather(prepared: Prepared, table: str, rows: Int[Tensor, " B"], columns: Col
             continue
         events = prepared.histories[role.history]
         foreign = columns is not None or table not in events.spans
-        items[name] = _past_items(events, events.now, walk.rows(tuple(keys), foreign)) if foreign else _past_items(
-            events, events.spans[table], rows
+        items[name] = (
+            _past_items(events, events.now, walk.rows(tuple(keys), foreign))
+            if foreign
+            else _past_items(events, events.spans[table], rows)
         )
         pasts[name] = _past(prepared.tables[role.table], items[name])
     labels, weights, groups = _labels(prepared, table, own, walk)

@@ -45,8 +45,8 @@ class Mix(ABC):
         self.batches = {name: batches for name, batches in every.items() if batches.examples}
         if not self.batches:
             raise DataError(
-                f"Tasks {list(prepared.layout.tasks)} should have observed labels in the {part} part, for there is nothing else to"
-                " learn from. Found 0 rows. Check `label`, `where` and `split` with `plait check`."
+                f"Tasks {list(prepared.layout.tasks)} should have observed labels in the {part} part, for there is nothing"
+                " else to learn from. Found 0 rows. Check `label`, `where` and `split` with `plait check`."
             )
 
     def _of(self, table: str, size: int) -> Batches:
@@ -119,4 +119,3 @@ def mix_of(
     """Build the mix of a recipe's `train.mix`."""
     classes: dict[str, type[Mix]] = {"joint": Joint, "alternate": Alternate, "proportional": Proportional}
     return classes[kind](prepared, size, seed, part)
-

@@ -11,7 +11,7 @@ from plait.data.columns import PARTS, Prepared
 from plait.data.gather import Block, block
 from plait.data.seeds import generator
 
-__all__ = ["Negatives", "NegativeSampler", "popularity"]
+__all__ = ["NegativeSampler", "Negatives", "popularity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Negatives:
 class NegativeSampler:
     """Draw candidates for one two-tower task, a pure function of seed, epoch and step.
 
-    In-batch candidates come with the popularity of the training rows, so half of the draws do too, and the other half is uniform:
-    a candidate that never was an answer must also learn that it is none. A draw hits row i with chance
+    In-batch candidates come with the popularity of the training rows, so half of the draws do too, and the other half is
+    uniform: a candidate that never was an answer must also learn that it is none. A draw hits row i with chance
     q(i) = (count(i) / sum(count) + 1 / rows) / 2, and `log_q` is its logarithm, for the correction of
     `Yi et al. 2019, Sampling-bias-corrected neural modeling <https://doi.org/10.1145/3298689.3346996>`_.
 
@@ -50,7 +50,9 @@ class NegativeSampler:
     def __init__(self, prepared: Prepared, task: str, count: int, seed: int) -> None:
         layout = prepared.layout.tasks[task]
         if layout.target is None:
-            raise ValueError(f"`{task}` should be a retrieval or relatedness task, which has candidates. Found `{layout.kind}`.")
+            raise ValueError(
+                f"`{task}` should be a retrieval or relatedness task, which has candidates. Found `{layout.kind}`."
+            )
         self._columns = prepared.tables[layout.target]
         self._task = task
         self._seed = seed

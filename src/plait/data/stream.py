@@ -16,8 +16,8 @@ B = TypeVar("B")
 def ahead(work: Callable[[A], B], items: Iterable[A], workers: int) -> Iterator[B]:
     """Yield `work(item)` for every item, in order, with `workers` threads working ahead.
 
-    Threads are enough: gathering is one call into torch, which lets other threads run. What is yielded does not depend on the
-    number of workers as long as `work` is a pure function. An error in `work` is raised where its result would come.
+    Threads are enough: gathering is one call into torch, which lets other threads run. What is yielded does not depend on
+    the number of workers as long as `work` is a pure function. An error in `work` is raised where its result would come.
 
     Args:
         work: called once per item.
