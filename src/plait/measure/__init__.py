@@ -1,0 +1,24 @@
+"""Arrays in, numbers out: figures with intervals, gains in pairs. Knows no model, no file and no torch."""
+
+from plait.measure.calibration import curve
+from plait.measure.combined import combined
+from plait.measure.interval import evaluate, quick
+from plait.measure.kinds import decisive, larger_is_better, metrics
+from plait.measure.outcome import Gain, Interval, Outcome, Verdict
+from plait.measure.paired import combine, gain
+
+__all__ = [
+    "Gain",
+    "Interval",
+    "Outcome",
+    "Verdict",
+    "combine",
+    "combined",
+    "curve",
+    "decisive",
+    "evaluate",
+    "gain",
+    "larger_is_better",
+    "metrics",
+    "quick",
+]

@@ -1,0 +1,80 @@
+"""Which figures each kind of task has, which one decides, and which way is better."""
+
+from plait.measure import binary, classes, multilabel, ordinal, ranking, retrieval, values
+from plait.measure.outcome import Outcome
+from plait.measure.sample import Statistic
+from plait.schema import TaskKind
+
+__all__ = ["build", "decisive", "larger_is_better", "metrics"]
+
+
+def metrics(kind: TaskKind) -> tuple[str, ...]:
+    """Name the figures of a kind of task, in the order in which a report shows them."""
+    match kind:
+        case "binary":
+            return binary.METRICS
+        case "relatedness":
+            return tuple(name for name in binary.METRICS if name != "auc_per_user")
+        case "multiclass":
+            return classes.METRICS
+        case "multilabel":
+            return multilabel.METRICS
+        case "ordinal":
+            return ordinal.METRICS
+        case "regression":
+            return values.METRICS
+        case "amount":
+            return values.AMOUNT_METRICS
+        case "ranking":
+            return ranking.METRICS
+        case "retrieval":
+            return retrieval.METRICS
+
+
+def decisive(kind: TaskKind) -> str:
+    """Name the figure that decides about a kind of task where its recipe does not say.
+
+    They need no threshold and no calibration where a choice is (AUC, PR-AUC, places), and are in the label's own unit where a
+    value is (RMSE, distance in levels). For amounts it is the normalised Gini: a handful of very large amounts decides any RMSE.
+    """
+    return metrics(kind)[0]
+
+
+def larger_is_better(metric: str) -> bool:
+    """Say whether more of a figure is better; `predicted_over_observed` is best at 1 and cannot decide.
+
+    Raises:
+        ValueError: a figure that has no better direction.
+    """
+    if metric == "predicted_over_observed":
+        raise ValueError(
+            "`metric` should be a figure of which more or less is better, to compare by. Found `predicted_over_observed`, "
+            "which is best at 1. Use `ece` or `log_loss`."
+        )
+    return metric not in {"log_loss", "ece", "rmse", "mae"}
+
+
+def build(kind: TaskKind, metric: str, outcome: Outcome) -> Statistic:
+    """Make a figure as a function of resample weights.
+
+    Raises:
+        UndefinedError: the examples do not have this figure.
+        ValueError: the kind of task does not have this figure.
+    """
+    if metric not in metrics(kind):
+        raise ValueError(f"`metric` should be one of {', '.join(metrics(kind))} for a {kind} task. Found `{metric}`.")
+    match kind:
+        case "binary" | "relatedness":
+            return binary.build(metric, outcome)
+        case "multiclass":
+            return classes.build(metric, outcome)
+        case "multilabel":
+            return multilabel.build(metric, outcome)
+        case "ordinal":
+            return ordinal.build(metric, outcome)
+        case "regression" | "amount":
+            return values.build(metric, outcome)
+        case "ranking":
+            return ranking.build(metric, outcome)
+        case "retrieval":
+            return retrieval.build(metric, outcome)
