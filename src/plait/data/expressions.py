@@ -1,0 +1,82 @@
+"""SQL as text: quoting, the columns an expression names, an engine's message in one sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pyarrow as pa
+import sqlglot
+from sqlglot import exp
+
+from plait.errors import RecipeError, nearest
+
+__all__ = ["canonical", "literal", "mentioned", "plain", "quote"]
+
+
+def quote(name: str) -> str:
+    """Quote a name of a table or column for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """Quote a text for SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def canonical(column: str, kind: pa.DataType) -> str:
+    """Write a key as text, so that 1, 1.0 and '1' meet and 1.5 stays a value of its own."""
+    name = quote(column)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return f"CASE WHEN {name} = trunc({name}) THEN TRY_CAST({name} AS HUGEINT)::VARCHAR ELSE {name}::VARCHAR END"
+    return f"{name}::VARCHAR"
+
+
+def mentioned(name: str, columns: Sequence[str], expression: str, who: str) -> list[str]:
+    """List the columns that an SQL expression names, as the table spells them.
+
+    Args:
+        name: the table.
+        columns: its columns.
+        expression: SQL as DuckDB reads it, one value per row.
+        who: whose expression it is, for messages.
+
+    Raises:
+        RecipeError: if the expression is no SQL, is an aggregate or statement, or names a column that does not exist.
+    """
+    columns = list(columns)
+    try:
+        tree = sqlglot.parse_one(expression, read="duckdb")
+    except sqlglot.errors.SqlglotError as error:
+        raise RecipeError(
+            f"{who}: `{expression}` should be an SQL expression over the columns of table `{name}`. "
+            f"It cannot be read: {plain(str(error))}"
+        ) from error
+    if isinstance(tree, exp.Query | exp.Command | exp.DDL) or tree.find(exp.AggFunc) is not None:
+        raise RecipeError(
+            f"{who}: `{expression}` should be an SQL expression with one value per row of table `{name}`, "
+            f"no statement and no aggregate."
+        )
+    known = {c.lower(): c for c in columns}
+    inner = {a.name.lower() for f in tree.find_all(exp.Lambda) for a in f.expressions}
+    found: list[str] = []
+    for column in tree.find_all(exp.Column):
+        if column.name.lower() in inner:
+            continue
+        first = column.parts[0].name if len(column.parts) > 1 else column.name
+        spelled = known.get(column.name.lower()) or known.get(first.lower())
+        if spelled is None:
+            raise RecipeError(
+                f"{who}: `{expression}` names `{column.name}`, which is no column of table `{name}`. "
+                f"Found {', '.join(columns[:20])}.{nearest(column.name, columns)}"
+            )
+        if spelled not in found:
+            found.append(spelled)
+    return found
+
+
+def plain(message: str) -> str:
+    """Cut an engine's message to its first sentence, on one line and without terminal colours."""
+    message = re.sub(r"\x1b\[[0-9;]*m", "", message)
+    first = message.split("\n\nLINE")[0].replace("\n", " ").strip()
+    return first if first.endswith((".", "!", "?")) else first + "."
