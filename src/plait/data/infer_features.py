@@ -6,37 +6,44 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from plait.data.engine import Engine
 from plait.data.infer_kinds import Choice, choose
-from plait.data.infer_profile import Profile, profile
-from plait.data.infer_read import read
+from plait.data.infer_profile import Profile
+from plait.data.infer_read import look_at
 from plait.schema import Feature, Id, Ignore, Table
 
 __all__ = ["choose_in_table", "id_of", "infer_features"]
 
 
-def infer_features(tables: Mapping[str, Table], base: Path) -> dict[str, Feature]:
+def infer_features(tables: Mapping[str, Table], base: Path, engine: Engine | None = None) -> dict[str, Feature]:
     """Choose how every column of every table is read.
 
     Args:
         tables: the recipe's tables.
         base: the folder that sources are relative to.
+        engine: where the tables are already open; else they are opened for the time of the call.
 
     Returns:
         `table.column` -> feature, in the order of tables and columns. Key columns are left out: what they lead to is reached
         through the key. A table's `id` is an id where another table points at it, else ignored; its `time` is ignored, since
         it orders the rows.
     """
+    if engine is None:
+        with Engine(base) as opened:
+            for name, table in tables.items():
+                if table.of is None:
+                    opened.open(name, table)
+            return infer_features(tables, base, opened)
     pointed = {target for table in tables.values() for target in table.keys.values()}
     features: dict[str, Feature] = {}
     for name, table in tables.items():
         if table.of is not None:
             features[f"{name}.{id_of(table)}"] = Id()
             continue
-        rows = read(table.source or "", base)
-        for column in rows.column_names:
+        for column in engine.columns(name):
             if column in table.keys and column != table.id:
                 continue
-            seen = profile(name, column, rows[column])
+            seen = look_at(name, column, engine.column(name, column))
             features[f"{name}.{column}"] = choose_in_table(seen, table, name in pointed).feature
     return features
 
