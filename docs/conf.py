@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "_ext"))
 
-from generated import write_api, write_recipe_reference  # noqa: E402 - found by the line above
+from generated import write_api, write_commands, write_recipe_reference  # noqa: E402 - found by the line above
 
 project = "Plait"
 author = "The Plait authors"
@@ -39,6 +39,7 @@ def _generate(app: Sphinx) -> None:
     """Write the pages that come from the code before Sphinx looks for pages."""
     source = Path(app.srcdir)
     write_recipe_reference(source / "reference" / "recipe.md")
+    write_commands(source / "reference" / "commands.md")
     write_api(source.parent / "src" / "plait", source / "api")
 
 

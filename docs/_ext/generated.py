@@ -25,6 +25,13 @@ Where a part has a `kind`, the short form `kind` alone may stand for `{kind: ...
 `users.age: number`, `balance: uncertainty`.
 """
 
+COMMANDS = """\
+# Commands
+
+This page is what `plait COMMAND --help` prints. Results go to stdout, messages and progress to stderr, and `--json` prints the result for
+programs. Exit codes: 0 done, 1 failed, 2 asked wrongly, 3 the loss stopped being finite.
+"""
+
 
 def write_recipe_reference(target: Path) -> None:
     """Write the reference of the recipe, the top level first, then each settings class as it is first mentioned."""
@@ -42,6 +49,21 @@ def write_recipe_reference(target: Path) -> None:
                     seen.add(inner)
                     waiting.append((_title(key, inner), inner))
     target.parent.mkdir(parents=True, exist_ok=True)
+    _write(target, "\n".join(parts))
+
+
+def write_commands(target: Path) -> None:
+    """Write what `--help` says, for every command."""
+    import typer
+    from plait.cli import app
+
+    group = typer.main.get_command(app)
+    context = group.make_context("plait", [], resilient_parsing=True)
+    parts = [COMMANDS]
+    for name in sorted(group.commands):
+        command = group.commands[name]
+        with command.make_context(name, [], parent=context, resilient_parsing=True) as inner:
+            parts.append(f"## plait {name}\n\n```text\n{inner.get_help()}\n```\n")
     _write(target, "\n".join(parts))
 
 
