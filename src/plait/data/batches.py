@@ -19,8 +19,8 @@ class Batches:
     """The batches of one table.
 
     Batch `index` of an epoch holds rows `index * size …` of that epoch's permutation, so any batch can be drawn without
-    those before it. The last batch of an epoch may be of one row. Numbers past the end of the epoch start another pass with its
-    own permutation, for mixes in which a small table has several turns.
+    those before it. The last batch of an epoch may be of one row. Numbers past the end of the epoch start another pass with
+    its own permutation, for mixes in which a small table has several turns.
 
     Where a task of the table ranks lists, lists stay whole: the epoch's permutation is one of lists, cut into as many
     batches as `size` asks for, whose sizes then vary.
