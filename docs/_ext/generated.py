@@ -28,8 +28,8 @@ Where a part has a `kind`, the short form `kind` alone may stand for `{kind: ...
 COMMANDS = """\
 # Commands
 
-This page is what `plait COMMAND --help` prints. Results go to stdout, messages and progress to stderr, and `--json` prints the result for
-programs. Exit codes: 0 done, 1 failed, 2 asked wrongly, 3 the loss stopped being finite.
+This page is what `plait COMMAND --help` prints. Results go to stdout, messages and progress to stderr, and `--json` prints
+the result for programs. Exit codes: 0 done, 1 failed, 2 asked wrongly, 3 the loss stopped being finite.
 """
 
 
@@ -55,6 +55,7 @@ def write_recipe_reference(target: Path) -> None:
 def write_commands(target: Path) -> None:
     """Write what `--help` says, for every command."""
     import typer
+
     from plait.cli import app
 
     group = typer.main.get_command(app)
