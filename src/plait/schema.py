@@ -53,7 +53,7 @@ class Table(Settings):
     source: str | None = None
     """A path relative to the recipe, a glob, or a URL such as `sqlite:///shop.db#orders` (the table after `#`)."""
     of: str | None = None
-    """Instead of a source, `table.column`: the rows are the distinct values of that key column (a shop with no user table)."""
+    """Instead of a source, `table.column`: the rows are the distinct values of that key (a shop with no user table)."""
     id: str | None = None
     """The column that names a row; other tables' keys point at it."""
     time: str | None = None
