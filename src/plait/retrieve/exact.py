@@ -1,0 +1,73 @@
+"""Exact search: every place is compared, in chunks, so memory does not grow with the catalogue."""
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from plait.errors import RecipeError
+from plait.retrieve.base import Found, Search
+
+__all__ = ["Exact"]
+
+
+@final
+class Exact(Search):
+    """Compare a query with every place.
+
+    A chunk's best are merged with the best so far, so memory is `B x (chunk + 2k)` whatever the number of rows. It is the
+    yardstick that approximate searches are measured against, and fast enough up to about 100,000 rows.
+
+    Args:
+        places: one place per row; row 0 is not searched.
+        chunk: how many rows are compared at a time.
+    """
+
+    def __init__(self, places: Float[Tensor, "N R"], chunk: int = 65_536) -> None:
+        if chunk < 1:
+            raise RecipeError(f"`chunk` should be at least 1, since so many rows are compared at a time. Found {chunk}.")
+        self._places = places.float().contiguous()
+        self._finite = self._places.isfinite().all(dim=1)
+        self._chunk = chunk
+        self.rows = max(places.shape[0] - 1, 0)
+        self.width = places.shape[1]
+
+    def top(self, queries: Float[Tensor, "B R"], count: int, excluded: Sequence[Int[Tensor, "_"]] | None = None) -> Found:
+        """Return the best rows for each query; see `Search.top`."""
+        self._check(queries, count, excluded)
+        wanted = queries.float()
+        size = len(wanted)
+        best = torch.full((size, count), -torch.inf)
+        rows = torch.zeros(size, count, dtype=torch.int64)
+        for start in range(1, self.rows + 1, self._chunk):
+            stop = min(start + self._chunk, self.rows + 1)
+            scores = wanted @ self._places[start:stop].T
+            scores = scores.masked_fill(~self._shown(start, stop, size, excluded), -torch.inf)
+            numbers = torch.arange(start, stop).expand(size, -1)
+            both, all_rows = torch.cat([best, scores], dim=1), torch.cat([rows, numbers], dim=1)
+            # A stable sort keeps equal scores in the order of their row numbers, which topk does not promise.
+            order = both.sort(dim=1, descending=True, stable=True).indices[:, :count]
+            best, rows = both.gather(1, order), all_rows.gather(1, order)
+        return Found(rows.masked_fill(best == -torch.inf, 0), best)
+
+    def _shown(self, start: int, stop: int, size: int, excluded: Sequence[Int[Tensor, "_"]] | None) -> Bool[Tensor, "B n"]:
+        """Return which rows of a chunk may be shown to each query."""
+        shown = self._finite[start:stop].repeat(size, 1)
+        for i, rows in enumerate(excluded or ()):
+            inside = rows[(rows >= start) & (rows < stop)].long()
+            shown[i, inside - start] = False
+        return shown
+
+    def _check(self, queries: Tensor, count: int, excluded: Sequence[Tensor] | None) -> None:
+        if queries.ndim != 2 or queries.shape[1] != self.width:
+            raise RecipeError(
+                f"`queries` should have shape (B, {self.width}), the length of the places. Found {tuple(queries.shape)}."
+            )
+        if count < 1:
+            raise RecipeError(f"`count` should be at least 1. Found {count}.")
+        if excluded is not None and len(excluded) != len(queries):
+            raise RecipeError(
+                f"`excluded` should have one entry for each of the {len(queries)} queries. Found {len(excluded)}."
+            )
