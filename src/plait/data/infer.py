@@ -16,7 +16,7 @@ from plait.data.infer_read import look
 from plait.data.infer_tasks import likely_tasks
 from plait.data.infer_times import find_split, find_time
 from plait.errors import CorruptError, DataError
-from plait.schema import History, Id, Ignore, Table
+from plait.schema import History, Id, Table
 
 __all__ = ["Guess", "infer", "infer_features"]
 
@@ -33,26 +33,32 @@ def infer(folder: Path, tell: Tell | None = None) -> Guess:
     Raises:
         DataError: there is nothing to read, or no file can be read.
     """
-    sources = find_files(folder)
-    seen, left = _read(folder if folder.is_dir() else folder.parent, sources, tell)
+    base = folder if folder.is_dir() else folder.parent
+    seen, left = _read(base, find_files(folder), tell)
     for part, whole in waiting_parts({name: list(table.profiles) for name, table in seen.items()}).items():
-        left[seen.pop(part).source] = f"looks like a later part of `{whole}`; after training: plait evaluate RUN --table {sources[part]}"
+        later = seen.pop(part).source
+        left[later] = f"looks like a later part of `{whole}`; after training: plait evaluate RUN --table {later}"
     ids = {name: column for name, table in seen.items() if (column := find_id(table))}
     keys = find_keys(seen, ids)
     made, more = made_tables(seen, ids, keys)
     keys = sorted([*keys, *more], key=lambda key: not names_a_person(key.column))
     tables, why = _tables(seen, ids, keys)
+    for name, table in made.items():
+        count = max(seen[key.table].profiles[key.column].distinct for key in more if key.target == name)
+        why[f"tables.{name}"] = f"no file; the {count:,} different values of `{table.of}`"
     tables |= made
-    why |= {f"tables.{name}": f"no file; the {_things(more, name, seen):,} different values of `{table.of}`" for name, table in made.items()}
     features = _features(seen, tables)
-    _drop_idle(seen, tables, features, left)
-    keys = [key for key in keys if key.table in tables and key.target in tables]
-    features |= _histories(seen, tables, keys)
     tasks, possible = likely_tasks({name: seen[name] for name in tables if name in seen}, keys, features)
-    split, reason = find_split(seen, tables, tasks)
-    why["split"] = reason
+    if tasks:
+        _drop_idle(seen, tables, keys, {task.table for task in tasks}, left)
+    features = {place: choice for place, choice in features.items() if place.split(".")[0] in tables}
+    keys = [key for key in keys if key.table in tables]
+    features |= _histories(seen, tables, keys)
+    possible = tuple(task for task in possible if task.table in tables)
+    split, why["split"] = find_split(seen, tables, tasks)
     name = re.sub(r"\W+", "_", folder.resolve().stem if folder.is_file() else folder.resolve().name).strip("_") or "tables"
-    return Guess(name, tables, features, tasks, possible, split, why, left)
+    rows = {name: table.rows for name, table in seen.items()}
+    return Guess(name, base, tables, features, tasks, possible, split, why, left, rows)
 
 
 def _read(base: Path, sources: Mapping[str, str], tell: Tell | None) -> tuple[dict[str, Seen], dict[str, str]]:
@@ -90,15 +96,11 @@ def _tables(seen: Mapping[str, Seen], ids: Mapping[str, str], keys: list[Key]) -
     for name in sorted(seen, key=lambda name: (-sum(key.table == name for key in keys), -seen[name].rows)):
         mine = {key.column: key for key in keys if key.table == name}
         time = find_time(seen[name], events=bool(mine) or name not in ids)
-        tables[name] = Table(source=seen[name].source, id=ids.get(name), time=time, keys={c: k.target for c, k in mine.items()})
+        targets = {column: key.target for column, key in mine.items()}
+        tables[name] = Table(source=seen[name].source, id=ids.get(name), time=time, keys=targets)
         why[f"tables.{name}"] = f"{seen[name].rows:,} rows"
         why |= {f"tables.{name}.keys.{column}": key.why for column, key in mine.items()}
     return tables, why
-
-
-def _things(keys: list[Key], table: str, seen: Mapping[str, Seen]) -> int:
-    """Count the rows of a made table."""
-    return max(seen[key.table].profiles[key.column].distinct for key in keys if key.target == table)
 
 
 def _features(seen: Mapping[str, Seen], tables: Mapping[str, Table]) -> dict[str, Choice]:
@@ -115,17 +117,28 @@ def _features(seen: Mapping[str, Seen], tables: Mapping[str, Table]) -> dict[str
     return features
 
 
-def _drop_idle(seen: Mapping[str, Seen], tables: dict[str, Table], features: dict[str, Choice], left: dict[str, str]) -> None:
-    """Leave out tables from which nothing can be learned: no column that is read, nobody points at them, fewer than two keys."""
-    for name in list(tables):
+def _drop_idle(
+    seen: Mapping[str, Seen], tables: dict[str, Table], keys: list[Key], examples: set[str], left: dict[str, str]
+) -> None:
+    """Leave out tables that no task reads: neither reached along keys nor events of a history."""
+    reached: set[str] = set()
+    ahead = set(examples)
+    while ahead:
+        name = ahead.pop()
+        reached.add(name)
         table = tables[name]
-        read = any(not isinstance(choice.feature, Ignore) for place, choice in features.items() if place.startswith(f"{name}."))
-        pointed = any(name in other.keys.values() for other in tables.values())
-        if table.source and not read and not pointed and len(table.keys) < 2 and len(tables) > 1:
-            left[seen[name].source] = "nothing in it can be learned from: every column is an id, constant or empty"
-            del tables[name]
-            for place in [place for place in features if place.startswith(f"{name}.")]:
-                del features[place]
+        ahead |= (set(table.keys.values()) | ({table.of.split(".")[0]} if table.of else set())) - reached
+        ahead |= {key.table for key in keys if key.target in reached and _is_history(tables[key.table], key, keys)} - reached
+    for name in [name for name in tables if name not in reached]:
+        if name in seen:
+            left[seen[name].source] = "no task reads it: no key leads to it, and no column of it looks like a label"
+        del tables[name]
+
+
+def _is_history(table: Table, key: Key, keys: list[Key]) -> bool:
+    """Tell whether a table tells what a person did with things, and when."""
+    others = [other for other in keys if other.table == key.table and not names_a_person(other.column)]
+    return table.time is not None and names_a_person(key.column) and bool(others)
 
 
 def _histories(seen: Mapping[str, Seen], tables: Mapping[str, Table], keys: list[Key]) -> dict[str, Choice]:
@@ -139,9 +152,8 @@ def _histories(seen: Mapping[str, Seen], tables: Mapping[str, Table], keys: list
         owner, thing = people[0], max(things, key=lambda key: seen[events].profiles[key.column].distinct)
         place = f"{owner.target}.recent" if f"{owner.target}.recent" not in features else f"{owner.target}.recent_{events}"
         each = seen[events].profiles[owner.column].repeats
-        features[place] = Choice(
-            History(of=f"{events}.{thing.column}", last=50), f"only what came before the example; {each:,.0f} each on average"
-        )
+        why = f"only what came before the example; {each:,.0f} each on average"
+        features[place] = Choice(History(of=f"{events}.{thing.column}", last=50), why)
     return features
 
 

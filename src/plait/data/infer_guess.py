@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import final
 
 import pyarrow as pa
@@ -49,7 +50,7 @@ class Likely:
         where: the sample space.
         inputs: what it may see, where not everything.
         group: whose equal values form one list or one user.
-        rank: how sure the guess is; smaller comes first.
+        rank: how sure the guess is; smaller comes first, and above 5 it is named in a comment only.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Guess:
 
     Attributes:
         name: the recipe's name.
+        base: the folder that sources are relative to.
         tables: the tables.
         features: `table.column` -> how it is read and why.
         tasks: the tasks of the recipe, the surest first; empty where no column looks like a label.
@@ -78,9 +80,11 @@ class Guess:
         split: which rows train.
         why: place in the recipe (`tables.ratings`, `split`) -> reason.
         left: file -> why it is no table of the recipe.
+        rows: table with a file -> its rows.
     """
 
     name: str
+    base: Path
     tables: dict[str, Table]
     features: dict[str, Choice]
     tasks: tuple[Likely, ...]
@@ -88,3 +92,4 @@ class Guess:
     split: Split
     why: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)

@@ -17,7 +17,8 @@ from plait.schema import Table
 __all__ = ["Key", "find_id", "find_keys", "made_tables", "names_a_person"]
 
 _PEOPLE = frozenset(
-    "user customer client member household reviewer buyer visitor person patient subscriber account player reader u 用户".split()
+    "user customer client member household reviewer buyer visitor person patient subscriber account player reader u"
+    " 用户".split()
 )
 _CODES = frozenset("asin sku isbn ean gtin upc".split())
 _LOOK = 200_000
@@ -44,7 +45,7 @@ class Key:
 
 
 def find_id(table: Seen) -> str | None:
-    """Find the column that names the rows: every value once, no empty one, and a name like an identifier's or the table's."""
+    """Find the column that names the rows: every value once, none empty, a name like an identifier's."""
     whole = [p for p in table.profiles.values() if p.unique and p.rows > 1 and p.shape in ("integer", "text")]
     named = [p.name for p in whole if looks_like_id(p.name)]
     thing = singular(words(table.name)[-1]) if words(table.name) else ""
@@ -67,10 +68,19 @@ def find_keys(tables: Mapping[str, Seen], ids: Mapping[str, str]) -> list[Key]:
         for seen in table.profiles.values():
             if seen.shape not in ("integer", "text") or not seen.filled or seen.name == ids.get(table.name):
                 continue
-            found = [key for target in ids if target != table.name and (key := _key(table, seen, tables[target], ids[target]))]
+            others = [target for target in ids if target != table.name]
+            found = [key for target in others if (key := _key(table, seen, tables[target], ids[target]))]
             if found:
-                keys.append(max(found, key=lambda key: (key.share, -tables[key.target].rows)))
+                keys.append(max(found, key=lambda key: _fit(key, tables)))
     return keys
+
+
+def _fit(key: Key, tables: Mapping[str, Seen]) -> tuple[bool, bool, float, int]:
+    """Rank the tables a column may point at: the one it is named after, then one that tells more than ids."""
+    target = tables[key.target]
+    about = {singular(word) for word in words(key.column)}
+    tells = any(not looks_like_id(seen.name) for seen in target.profiles.values())
+    return singular((words(key.target) or [""])[-1]) in about, tells, key.share, -target.rows
 
 
 def _key(table: Seen, seen: Profile, target: Seen, id_column: str) -> Key | None:

@@ -115,7 +115,7 @@ def _text(seen: Profile) -> Choice:
         return _identifier(seen)
     if seen.distinct > 100 and says(seen.name, TIME_WORDS) and seen.words < 8 and _with_digits(seen):
         return Choice(Ignore(), "looks like a date in a form that cannot be read; write it as 2024-12-31 to use it")
-    if seen.distinct > 50 and seen.numeric > 0.95 and not looks_like_code(seen.name):
+    if seen.distinct > 50 and seen.numeric == 1 and not looks_like_code(seen.name):
         return Choice(Number(), f"numbers written as text, {_n(seen.distinct)} different", ("category",))
     repeated = seen.repeats >= 5 or seen.rows < 100
     if seen.distinct <= max(20, min(_TOO_MANY, seen.filled // 5)) and repeated and seen.words < 8:

@@ -8,30 +8,34 @@ from plait.data.infer_guess import Likely
 from plait.data.infer_kinds import Choice
 from plait.data.infer_names import looks_like_id, says, singular, words
 from plait.data.infer_profile import Profile
-from plait.schema import Category, Ignore
+from plait.schema import Category, Ignore, TaskKind
 
 __all__ = ["likely_labels", "positive_value", "quote"]
 
 _SURE = frozenset("label target y outcome class objective 标签".split())
 _EVENTS = frozenset(
-    "click clicked visit visited conversion converted buy bought purchase purchased order ordered like liked response responded"
-    " deposit subscribed subscribe recommend recommended churn churned fraud survived positive same match matched related helpful"
-    " redeemed redeem approved exited success signup installed returned cancelled canceled booked paid watched finished share"
-    " shared follow followed favorite favourite cart install spam toxic duplicate relevant readmitted attrition defaulted"
-    " sentiment 点击 购买 好评".split()
+    "click clicked visit visited conversion converted buy bought purchase purchased order ordered like liked response"
+    " responded deposit subscribed subscribe recommend recommended churn churned fraud survived positive same match matched"
+    " related helpful redeemed redeem approved exited success signup installed returned cancelled canceled booked paid"
+    " watched finished share shared follow followed favorite favourite cart install spam toxic duplicate relevant readmitted"
+    " attrition defaulted sentiment income 点击 购买 好评".split()
 )
-_ATTRIBUTES = frozenset("income education marital salary grade risk severity quality".split())
+_ATTRIBUTES = frozenset("education marital salary grade risk severity quality".split())
 _STARS = frozenset("rating ratings star stars overall score grade stars_given 评分".split())
-_AMOUNTS = frozenset("spend spent amount revenue sales gmv cost payment donation turnover value profit price watch_time".split())
+_AMOUNTS = frozenset(
+    "spend spent amount revenue sales gmv cost payment donation turnover value profit price watch_time 金额".split()
+)
 _TOPICS = frozenset(
-    "category cat genre genres topic topics department class type tag tags subject section product sector theme 类别 分类".split()
+    "category cat genre genres topic topics department class type tag tags subject section product sector theme"
+    " 类别 分类".split()
 )
 _TRUE = ("1", "1.0", "true", "True", "yes", "Yes", "YES", "y", "Y", "t", "positive", "pos", "是")
 _FALSE = ("0", "0.0", "-1", "false", "False", "no", "No", "NO", "n", "N", "f", "negative", "neg", "否")
 _RESERVED = frozenset(
-    "all and any as asc at between by case cast check column create default desc distinct do else end except false for from full"
-    " group having in inner into is join left like limit not null offset on or order outer primary right select some table then"
-    " to true union unique using when where window with grant user values row rows position time timestamp date".split()
+    "all and any as asc at between by case cast check column create default desc distinct do else end except false for from"
+    " full group having in inner into is join left like limit not null offset on or order outer primary right select some"
+    " table then to true union unique using when where window with grant user values row rows position time timestamp"
+    " date".split()
 )
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -67,17 +71,29 @@ def likely_labels(seen: Profile, choice: Choice, texts: tuple[str, ...], last: b
     Returns:
         None, one or two tasks (stars: liked or not, and how many).
     """
-    if seen.distinct < 2 or seen.rows < 10 or (seen.shape in ("other", "vector", "time", "empty", "fraction") and seen.distinct < 3):
+    if seen.distinct < 2 or seen.rows < 10 or seen.shape in ("other", "vector", "time", "empty"):
         return []
-    sure = says(seen.name, _SURE)
-    if seen.distinct == 2 and seen.shape != "list" and not seen.many:
-        named = sure or says(seen.name, _EVENTS | _ATTRIBUTES)
-        return [_binary(seen, 1 if sure else 2 if named else 4)] if named or last else []
+    sure = _names_label(seen.name)
+    if seen.distinct == 2 and seen.shape in ("truth", "integer", "text"):
+        named = says(seen.name, _EVENTS | _ATTRIBUTES)
+        return [_binary(seen, 1 if sure else 2 if named else 4 if last else 7)]
+    if seen.shape == "text" and {value.lower() for value, _ in seen.top} == {"yes", "no", "unknown"}:
+        yes, no = (next(v for v, _ in seen.top if v.lower() == meant) for meant in ("yes", "no"))
+        label = f"CASE {quote(seen.name)} WHEN '{yes}' THEN 1 WHEN '{no}' THEN 0 END"
+        share = dict(seen.top)[yes] / (dict(seen.top)[yes] + dict(seen.top)[no])
+        why = f"{share:.1%} positive where known"
+        return [Likely(_task_name(seen), "binary", seen.table, label, (seen.name,), why, rank=2 if sure else 7)]
     if seen.shape in ("integer", "fraction"):
         return _numeric(seen, choice, sure, last)
     if isinstance(choice.feature, Category) and not isinstance(choice.feature, Ignore):
         return _classes(seen, choice.feature, texts, sure, last)
     return []
+
+
+def _names_label(name: str) -> bool:
+    """Tell whether a column is called a label, a target or the like; `class_of_worker` is not."""
+    parts = words(name)
+    return bool(parts) and (parts[-1] in _SURE or (parts[0] in _SURE and parts[0] != "class" and len(parts) < 3))
 
 
 def _task_name(seen: Profile) -> str:
@@ -126,11 +142,14 @@ def _classes(seen: Profile, feature: Category, texts: tuple[str, ...], sure: boo
     many = feature.separator is not None or seen.shape == "list"
     count = seen.many.values if seen.many else seen.distinct
     topic = bool(texts) and says(seen.name, _TOPICS)
-    if not (sure or topic or last or says(seen.name, _ATTRIBUTES)) or not 2 < count <= 500 or (seen.repeats < 5 and not many):
+    if not (sure or topic or last or says(seen.name, _ATTRIBUTES)):
+        return []
+    if not 2 < count <= 500 or (seen.repeats < 5 and not many):
         return []
     top, times = seen.top[0]
     why = f"{count:,} classes" if many else f"{count:,} classes, {times / seen.filled:.0%} are {' '.join(top.split())[:30]}"
     rank = 1 if sure else 3 if topic or says(seen.name, _ATTRIBUTES) else 4
     name = singular(name) if topic and many else name
     inputs = texts if topic else None
-    return [Likely(name, "multilabel" if many else "multiclass", seen.table, column, (seen.name,), why, inputs=inputs, rank=rank)]
+    kind: TaskKind = "multilabel" if many else "multiclass"
+    return [Likely(name, kind, seen.table, column, (seen.name,), why, inputs=inputs, rank=rank)]

@@ -41,7 +41,7 @@ def look(engine: Engine, name: str, source: str) -> Seen:
 
 
 def look_at(table: str, column: str, values: pa.ChunkedArray) -> Profile:
-    """Profile one column; counts of a large one are brought to the size of the table, and different values counted exactly."""
+    """Profile one column; counts of a large one are brought to its size, and its different values counted exactly."""
     if len(values) <= LOOK:
         return profile(table, column, values)
     step = -(-len(values) // LOOK)

@@ -12,7 +12,9 @@ from plait.schema import Split, Table
 
 __all__ = ["find_split", "find_time"]
 
-_NOT_EVENTS = frozenset("birth born birthday release released expire expires expiry deadline end until due start valid dob".split())
+_NOT_EVENTS = frozenset(
+    "birth born birthday release released expire expires expiry deadline end until due start valid dob".split()
+)
 _EVENTS = ("timestamp", "time", "datetime", "event", "created", "at", "date", "ts")
 
 
@@ -23,12 +25,13 @@ def find_time(table: Seen, events: bool) -> str | None:
         table: the table.
         events: whether the rows look like events (they hold keys, or have no id); a table of things has dates, but no time.
     """
+    if not events:
+        return None
     found = [seen for seen in table.profiles.values() if _is_moment(seen) and not set(words(seen.name)) & _NOT_EVENTS]
     found = [seen for seen in found if seen.nulls < 0.05 * max(seen.rows, 1) and seen.distinct > 1]
     named = [seen for seen in found if says(seen.name, TIME_WORDS)]
-    if not events:
-        return None
-    return min(named or found, key=_rank, default=None) and min(named or found, key=_rank).name
+    best = min(named or found, key=_rank, default=None)
+    return best.name if best else None
 
 
 def _is_moment(seen: Profile) -> bool:
