@@ -35,11 +35,10 @@ def write_recipe(guess: Guess, place: Path | None = None) -> str:
         DataError: no column looks like something to predict, so that there is no task to write.
     """
     if not guess.tasks:
-        columns = [f"{name.split('.', 1)[0]}.{name.split('.', 1)[1]}" for name in guess.features][:20]
         raise DataError(
-            f"A recipe needs at least one task, and no column of {sorted(guess.tables)} looks like something to predict. Found "
-            f"columns {columns}. Name the column to predict `label` (0 and 1, classes or numbers), or columns of who did what "
-            f"`user_id` and `item_id`, and call `plait init` again."
+            f"A recipe should have at least one task, and no column of {sorted(guess.tables)} looks like something to "
+            f"predict. Found columns {list(guess.features)[:20]}. Name the column to predict `label` (0 and 1, classes or "
+            f"numbers), or the columns of who did what `user_id` and `item_id`, and call `plait init` again."
         )
     sections = [
         _head(guess),
@@ -110,7 +109,8 @@ def _relative(path: Path, place: Path) -> str:
 def _features(guess: Guess) -> list[_Line]:
     """Write each feature on a line, with what it could also be."""
     labels = {f"{task.table}.{column}": task.name for task in guess.tasks for column in task.columns}
-    return [(f"  {_flow(place)}: {_kind(choice)}", _why(choice, labels.get(place))) for place, choice in guess.features.items()]
+    written = guess.features.items()
+    return [(f"  {_flow(place)}: {_kind(choice)}", _why(choice, labels.get(place))) for place, choice in written]
 
 
 def _kind(choice: Choice) -> str:
@@ -150,7 +150,7 @@ def _task(task: Likely) -> str:
 def _split(guess: Guess) -> list[str]:
     """Write the split with its alternatives."""
     split: Split = guess.split
-    values = {"by": split.by} | ({"column": split.column} if split.column else {})
+    values: dict[str, object] = {"by": split.by} | ({"column": split.column} if split.column else {})
     values |= {"valid": split.valid, "test": split.test}
     others = ["# or: {by: random}"] if split.by != "random" else []
     if any(table.keys for table in guess.tables.values()):
@@ -168,7 +168,7 @@ def _settings(guess: Guess) -> list[str]:
         ("  tower: [64]", "layers of each task's own part"),
     ]
     if texts:
-        model.append(("  text: {model: all-MiniLM-L6-v2}", "reads texts (English); or a Hugging Face name or a local folder"))
+        model.append(("  text: {model: all-MiniLM-L6-v2}", "reads texts (English); or a Hugging Face name or a folder"))
     train: list[_Line] = [
         ("  epochs: 3", "times over the training rows; stops earlier where validation no longer improves"),
         (f"  batch: {_batch(guess, tables)}", "rows of one step"),

@@ -121,7 +121,9 @@ def _next(table: Seen, keys: list[Key], tasks: list[Likely], most_rows: int) -> 
     why = f"{seen.distinct:,} candidates"
     where = liked.label if liked else None
     rank = 2 if 10 * table.rows > most_rows else _COMMENT
-    return [Likely("next", "retrieval", table.name, thing.column, (), why, where=where, rank=rank)]
+    # What stands in the event itself, such as the words of a review, tells which item it was about.
+    inputs = tuple(dict.fromkeys(key.target for key in people))
+    return [Likely("next", "retrieval", table.name, thing.column, (), why, where=where, inputs=inputs, rank=rank)]
 
 
 def _fallback(table: Seen, features: Mapping[str, Choice]) -> Likely | None:
