@@ -103,8 +103,8 @@ def auc_influence(sides: Sides, weight: Float[np.ndarray, "N"]) -> tuple[float, 
 def precision_influence(sides: Sides, weight: Float[np.ndarray, "N"]) -> tuple[float, Float[np.ndarray, "N"]]:
     """Return the average precision and its derivative by each example's weight.
 
-    With P the precision and M the weight called positive at a positive's score, an example of score s moves the figure through
-    every positive that scores s or less, by (y - P) / M each.
+    With P the precision and M the weight called positive at a positive's score, an example of score s moves the figure
+    through every positive that scores s or less, by (y - P) / M each.
     """
     yes, no = weight[sides.positives], weight[sides.negatives]
     total = yes.sum()

@@ -1,14 +1,14 @@
 """Figures of a yes-or-no task (and of relatedness, which says yes or no to a pair)."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Real
 
 from plait.measure.area import Sides, auc, average_precision
 from plait.measure.calibration import calibration_error, log_loss, probability
 from plait.measure.outcome import Outcome, UndefinedError
 from plait.measure.sample import Sample, Statistic, mean, ratio
 
-__all__ = ["METRICS", "build", "counted"]
+__all__ = ["METRICS", "build", "quotient"]
 
 METRICS = (
     "auc",
@@ -53,7 +53,7 @@ def build(metric: str, outcome: Outcome) -> Statistic:
             return counted(metric, sample, probability(outcome.prediction)[:, 0] >= 0.5, yes)
 
 
-def quotient(sample: Sample, above: Float[np.ndarray, "N"], below: Float[np.ndarray, "N"], reason: str) -> Statistic:
+def quotient(sample: Sample, above: Real[np.ndarray, "N"], below: Real[np.ndarray, "N"], reason: str) -> Statistic:
     """Make the ratio of two weighted sums.
 
     Raises:

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from plait.measure.outcome import UndefinedError
-from plait.measure.sample import Sample, Statistic, ratio
+from plait.measure.sample import Sample, Statistic, linear
 
 __all__ = ["BINS", "bins", "calibration_error", "curve", "log_loss", "probability"]
 
@@ -37,26 +37,33 @@ def bins(predicted: Float[np.ndarray, "N"], count: int) -> Int[np.ndarray, "N"]:
     Bins of equal width would hold all examples of a rare event in one.
     """
     inner = np.unique(np.quantile(predicted, np.arange(1, count) / count, method="inverted_cdf"))
-    return np.searchsorted(inner, predicted, "left")
+    place: Int[np.ndarray, "N"] = np.searchsorted(inner, predicted, "left")
+    return place
 
 
-def calibration_error(sample: Sample, predicted: Float[np.ndarray, "N"], observed: Float[np.ndarray, "N"]) -> Statistic:
+def calibration_error(
+    sample: Sample, predicted: Float[np.ndarray, "*N_Q"], observed: Float[np.ndarray, "*N_Q"]
+) -> Statistic:
     """Make the expected calibration error: the mean distance over bins between predicted and observed rate.
+
+    Resamples move it through the influence of each example: recomputed, the error of a resample has the noise of the resample
+    on top of the sample's own, and lies above the value.
+
+    Args:
+        sample: the examples.
+        predicted: a probability for each example, or for each of several questions about it.
+        observed: 0 or 1 for each.
 
     References:
         Nguyen, O'Connor, "Posterior calibration and exploratory analysis for natural language processing models", EMNLP 2015
         (bins of equal numbers); Guo et al., "On calibration of modern neural networks", ICML 2017.
     """
-    place = bins(predicted, BINS)
-    gap = predicted - observed
-    columns = [np.where(place == b, gap, 0.0) for b in range(int(place.max()) + 1)]
-    sums = sample.sums(*columns, np.ones(sample.size))
-
-    def under(drawn: Float[np.ndarray, "R U"]) -> Float[np.ndarray, "R"]:
-        *gaps, count = sums(drawn)
-        return ratio(np.abs(gaps).sum(axis=0), count)
-
-    return under
+    place = bins(predicted.ravel(), BINS).reshape(sample.size, -1)
+    gap = (predicted - observed).reshape(sample.size, -1)
+    total = sample.weight.sum() * gap.shape[1]
+    gaps = np.bincount(place.ravel(), (gap * sample.weight[:, None]).ravel())
+    value = float(np.abs(gaps).sum() / total)
+    return linear(sample, value, (gap * np.sign(gaps)[place]).mean(axis=1) - value)
 
 
 def curve(

@@ -6,14 +6,14 @@ from jaxtyping import Float, Int
 from plait.measure.area import Sides, auc_influence
 from plait.measure.calibration import calibration_error, log_loss, probability
 from plait.measure.outcome import Outcome, UndefinedError
-from plait.measure.sample import Sample, Statistic, linear, mean, ratio
+from plait.measure.sample import Sample, Statistic, linear, mean
 
-__all__ = ["METRICS", "Counts", "build", "macro", "mean_auc"]
+__all__ = ["METRICS", "Pairs", "build", "macro", "mean_auc"]
 
 METRICS = ("accuracy", "log_loss", "auc_macro", "f1_macro", "precision_macro", "recall_macro", "ece")
 
-Counts = tuple[Float[np.ndarray, "R C"], Float[np.ndarray, "R C"], Float[np.ndarray, "R C"]]
-"""Per resample and class: weight called so and so indeed, weight called so, weight that is so."""
+Pairs = tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]
+"""(example, class) pairs: the examples, and the class of each."""
 
 _MOST_SORTED = 30_000_000
 
@@ -39,47 +39,45 @@ def build(metric: str, outcome: Outcome) -> Statistic:
             return mean_auc(sample, chance, [np.flatnonzero(label == c) for c in range(chance.shape[1])])
         case "precision_macro" | "recall_macro" | "f1_macro":
             rows, right = np.arange(len(label)), called == label
-            pairs = ((rows[right], label[right]), (rows, called), (rows, label))
-            return macro(metric, sample, pairs, chance.shape[1])
+            return macro(metric, sample, (rows[right], label[right]), (rows, called), (rows, label), chance.shape[1])
         case _:
             raise ValueError(f"`metric` should be one of {', '.join(METRICS)}. Found `{metric}`.")
 
 
-def per_class(
-    sample: Sample, drawn: Float[np.ndarray, "R U"], pair: tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]], classes: int
-) -> Float[np.ndarray, "R C"]:
-    """Add up the weights of (example, class) pairs per class, in time that does not grow with the number of classes."""
-    rows, numbers = pair
-    totals = np.zeros((len(drawn), classes))
-    if len(rows):
-        order = np.argsort(numbers, kind="stable")
-        present, starts = np.unique(numbers[order], return_index=True)
-        totals[:, present] = np.add.reduceat(sample.spread(drawn, rows[order]), starts, axis=1)
-    return totals
-
-
-def macro(
-    metric: str,
-    sample: Sample,
-    pairs: tuple[tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]], ...],
-    classes: int,
-) -> Statistic:
-    """Make the mean over classes of precision, recall or F1, over the classes that are called or true.
+def macro(metric: str, sample: Sample, right: Pairs, called: Pairs, true: Pairs, classes: int) -> Statistic:
+    """Make the mean of precision, recall or F1 over the classes that are called or true.
 
     Args:
         metric: `precision_macro`, `recall_macro` or `f1_macro`.
         sample: the examples.
-        pairs: (example, class) pairs that are called rightly, called, and true.
+        right: pairs that are called and true.
+        called: pairs that are called.
+        true: pairs that are true.
         classes: how many classes there are.
+
+    Raises:
+        UndefinedError: no class is called or true.
     """
+    hits, calls, trues = (
+        np.bincount(numbers, sample.weight[rows], minlength=classes) for rows, numbers in (right, called, true)
+    )
+    share_called = {"precision_macro": 1.0, "recall_macro": 0.0}.get(metric, 0.5)
+    below = share_called * calls + (1 - share_called) * trues
+    present = calls + trues > 0
+    if not present.any():
+        raise UndefinedError("no class is called or true")
+    per = np.divide(1.0, below, out=np.zeros(classes), where=below > 0) / present.sum()
+    figure = hits * per
+    moved = _moved(sample, right, per)
+    moved -= share_called * _moved(sample, called, figure * per * present.sum())
+    moved -= (1 - share_called) * _moved(sample, true, figure * per * present.sum())
+    return linear(sample, float(figure.sum()), moved * sample.weight.sum())
 
-    def under(drawn: Float[np.ndarray, "R U"]) -> Float[np.ndarray, "R"]:
-        hit, called, true = (per_class(sample, drawn, pair, classes) for pair in pairs)
-        below = {"precision_macro": called, "recall_macro": true}.get(metric, (called + true) / 2)
-        share = np.divide(hit, below, out=np.zeros_like(hit), where=below > 0)
-        return ratio(share.sum(axis=1), ((called + true) > 0).sum(axis=1))
 
-    return under
+def _moved(sample: Sample, pairs: Pairs, amount: Float[np.ndarray, "C"]) -> Float[np.ndarray, "N"]:
+    """Add up a number per class over the pairs of each example."""
+    rows, numbers = pairs
+    return np.bincount(rows, amount[numbers], minlength=sample.size)
 
 
 def mean_auc(sample: Sample, chance: Float[np.ndarray, "N C"], positives: list[Int[np.ndarray, "n"]]) -> Statistic:
@@ -89,7 +87,7 @@ def mean_auc(sample: Sample, chance: Float[np.ndarray, "N C"], positives: list[I
         UndefinedError: no class has both labels, or there is too much to sort.
     """
     if chance.size > _MOST_SORTED:
-        raise UndefinedError(f"left out: sorting {len(chance)} examples for each of {chance.shape[1]} classes takes too long")
+        raise UndefinedError(f"left out: too much to sort, {len(chance)} examples for each of {chance.shape[1]} classes")
     areas, moves = [], np.zeros(sample.size)
     for number, rows in enumerate(positives):
         if 0 < len(rows) < sample.size:

@@ -34,8 +34,9 @@ def metrics(kind: TaskKind) -> tuple[str, ...]:
 def decisive(kind: TaskKind) -> str:
     """Name the figure that decides about a kind of task where its recipe does not say.
 
-    They need no threshold and no calibration where a choice is (AUC, PR-AUC, places), and are in the label's own unit where a
-    value is (RMSE, distance in levels). For amounts it is the normalised Gini: a handful of very large amounts decides any RMSE.
+    They need no threshold and no calibration where a choice is (AUC, PR-AUC, places), and are in the label's own unit where
+    a value is (RMSE, distance in levels). For amounts it is the normalised Gini: a handful of very large amounts decides any
+    RMSE.
     """
     return metrics(kind)[0]
 

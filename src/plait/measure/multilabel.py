@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from plait.measure.area import Sides, precision_influence
-from plait.measure.binary import counted
+from plait.measure.binary import quotient
 from plait.measure.calibration import calibration_error, log_loss, probability
 from plait.measure.classes import macro, mean_auc
 from plait.measure.outcome import Outcome
@@ -37,27 +37,26 @@ def build(metric: str, outcome: Outcome) -> Statistic:
     yes, called = dense(outcome.label, chance.shape[1]), chance >= 0.5
     match metric:
         case "pr_auc":
-            area, influence = precision_influence(Sides(chance.ravel(), yes.ravel()), np.repeat(sample.weight, chance.shape[1]))
+            weight = np.repeat(sample.weight, chance.shape[1])
+            area, influence = precision_influence(Sides(chance.ravel(), yes.ravel()), weight)
             return linear(sample, area, influence.reshape(chance.shape).sum(axis=1) * sample.weight.sum())
         case "auc_macro":
             return mean_auc(sample, chance, [np.flatnonzero(column) for column in yes.T])
         case "f1_macro":
-            pairs = tuple((where[0], where[1]) for where in (np.nonzero(yes & called), np.nonzero(called), np.nonzero(yes)))
-            return macro(metric, sample, pairs, chance.shape[1])
+            right, calls, trues = (np.nonzero(pairs) for pairs in (yes & called, called, yes))
+            return macro(metric, sample, right, calls, trues, chance.shape[1])
         case "log_loss":
             return mean(sample, log_loss(np.where(yes, chance, 1 - chance)).mean(axis=1))
         case "accuracy":
             return mean(sample, (called == yes).mean(axis=1))
         case "ece":
-            return calibration_error(questions(sample, chance.shape[1]), chance.ravel(), yes.ravel().astype(np.float64))
-        case "f1_micro" | "precision_micro" | "recall_micro":
-            name = metric.removesuffix("_micro")
-            return counted(name, questions(sample, chance.shape[1]), called.ravel(), yes.ravel())
+            return calibration_error(sample, chance, yes.astype(np.float64))
+        case "precision_micro":
+            return quotient(sample, (yes & called).sum(axis=1), called.sum(axis=1), "no class is called")
+        case "recall_micro":
+            return quotient(sample, (yes & called).sum(axis=1), yes.sum(axis=1), "no example has a class")
+        case "f1_micro":
+            both = (yes.sum(axis=1) + called.sum(axis=1)) / 2
+            return quotient(sample, (yes & called).sum(axis=1), both, "no example has a class and no class is called")
         case _:
             raise ValueError(f"`metric` should be one of {', '.join(METRICS)}. Found `{metric}`.")
-
-
-def questions(sample: Sample, classes: int) -> Sample:
-    """Return the sample of (example, class) pairs, drawn with their examples."""
-    unit = np.arange(sample.size) if sample.unit is None else sample.unit
-    return Sample(np.repeat(sample.weight, classes), np.repeat(unit, classes), sample.size * classes)

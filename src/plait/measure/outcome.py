@@ -54,7 +54,7 @@ class Outcome:
 
     def __len__(self) -> int:
         """Return the number of examples."""
-        return len(self.rank) if len(self.rank) else len(self.label)
+        return len(self.rank) or len(self.label)
 
 
 @final
@@ -81,8 +81,8 @@ class Interval:
 class Gain:
     """How much better the joint model is than the task alone, relative to alone, signed so that more is better.
 
-    `verdict` is `better` or `worse` where the 95 % interval of the paired bootstrap excludes 0, else `same`; an undefined gain
-    is NaN, `same`, and has a reason.
+    `verdict` is `better` or `worse` where the 95 % interval of the paired bootstrap excludes 0, else `same`; an undefined
+    gain is NaN, `same`, and has a reason.
     """
 
     value: float

@@ -20,8 +20,8 @@ _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.22
 def gain(kind: TaskKind, metric: str, joint: Outcome, alone: Outcome, seed: int) -> Gain:
     """Return how much better joint is, relative to alone, from a paired bootstrap over the examples.
 
-    With m the figure, the gain is ±(m_joint - m_alone) / |m_alone|, plus where more of m is better. Because both sides see the
-    same draws, what makes an example hard for both cancels.
+    With m the figure, the gain is ±(m_joint - m_alone) / |m_alone|, plus where more of m is better. Because both sides see
+    the same draws, what makes an example hard for both cancels.
 
     Args:
         kind: the kind of task.
@@ -43,12 +43,13 @@ def gain(kind: TaskKind, metric: str, joint: Outcome, alone: Outcome, seed: int)
         shared, single = build(kind, metric, joint), build(kind, metric, alone)
     except UndefinedError as error:
         return _undefined(str(error))
-    units = units_of(kind, joint)
+    units = units_of(joint)
     ones = np.ones((1, units))
     value = float(_relative(shared(ones), single(ones), sign)[0])
     if not np.isfinite(value):
         return _undefined(f"the task alone has a {metric} of 0, so there is nothing to be relative to")
-    resampled = np.concatenate([_relative(shared(drawn), single(drawn), sign) for drawn in resample(units, seed)])
+    blocks = resample(units, len(joint), seed)
+    resampled = np.concatenate([_relative(shared(drawn), single(drawn), sign) for drawn in blocks])
     known = resampled[np.isfinite(resampled)]
     if len(known) < 0.9 * len(resampled):
         return Gain(value, float("nan"), float("nan"), "same", "too few examples for an interval")
@@ -59,8 +60,8 @@ def gain(kind: TaskKind, metric: str, joint: Outcome, alone: Outcome, seed: int)
 def combine(gains: Sequence[Gain]) -> Gain:
     """Bring the gains of several seeds together: their mean, with an interval for both the examples and the seeds.
 
-    All seeds are tested on the same examples, so the examples' part of the interval does not shrink with more seeds; the seeds'
-    part is Student's interval of their mean.
+    All seeds are tested on the same examples, so the examples' part of the interval does not shrink with more seeds; the
+    seeds' part is Student's interval of their mean.
 
     Args:
         gains: one per seed; undefined ones are left out.

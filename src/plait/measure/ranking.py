@@ -17,8 +17,8 @@ METRICS = ("ndcg@10", "recall@10", "hit@10", "mrr")
 class Lists:
     """Scored lists in descending order of score, list after list, with ties found.
 
-    Equal scores have no order, so each figure takes what it is on average over the orders of equal scores, or, for the place of
-    the first relevant item, its mean place: a model that scores everything the same gains nothing by the order of the rows.
+    Equal scores have no order, so each figure takes what it is on average over their orders, or, for the place of the first
+    relevant item, its mean place: a model that scores everything the same gains nothing by the order of the rows.
 
     Args:
         score: more means nearer to the top.
@@ -44,7 +44,8 @@ class Lists:
 
     def total(self, amounts: Float[np.ndarray, "N"]) -> Float[np.ndarray, "G"]:
         """Add up a number per item over each list."""
-        return np.bincount(self.unit, amounts, minlength=self.count)
+        sums: Float[np.ndarray, "G"] = np.bincount(self.unit, amounts, minlength=self.count)
+        return sums
 
     def shared(self, amounts: Float[np.ndarray, "N"]) -> Float[np.ndarray, "N"]:
         """Replace a number per place by its mean over the places of equal scores."""
@@ -55,13 +56,15 @@ class Lists:
         discount = np.where(self.place < k, 1 / np.log2(self.place + 2), 0.0)
         best = np.lexsort((-self.relevance, self.unit))
         ideal = self.total(self.relevance[best] * discount)
-        return np.divide(self.total(self.relevance * self.shared(discount)), ideal, out=np.zeros(self.count), where=ideal > 0)
+        reached = self.total(self.relevance * self.shared(discount))
+        return np.divide(reached, ideal, out=np.zeros(self.count), where=ideal > 0)
 
     def recall(self, k: int) -> Float[np.ndarray, "G"]:
         """Return the share of the relevant items that are among the first k."""
         relevant = (self.relevance > 0).astype(np.float64)
         found = self.total(relevant * self.shared((self.place < k).astype(np.float64)))
-        return found / np.maximum(self.total(relevant), 1)
+        share: Float[np.ndarray, "G"] = found / np.maximum(self.total(relevant), 1)
+        return share
 
     def first_place(self) -> Float[np.ndarray, "G"]:
         """Return the place of the first relevant item, 1 for the top; infinite where there is none."""

@@ -62,13 +62,17 @@ class Sample:
         return np.stack(totals, axis=1)
 
     def sums(self, *columns: Float[np.ndarray, "N"]) -> Callable[[Float[np.ndarray, "R U"]], list[Float[np.ndarray, "R"]]]:
-        """Prepare weighted sums of numbers of the examples, one product of matrices per block of resamples."""
-        table = self.gather(np.stack(columns, axis=1).astype(np.float64))
+        """Prepare weighted sums of numbers of the examples.
+
+        One pass over the weights per column on one core: with a few columns, a matrix product on several cores is not faster
+        alone and many times slower beside other work.
+        """
+        table = self.gather(np.stack(columns, axis=1).astype(np.float64)).T.copy()
         single = table.astype(np.float32)
 
         def under(drawn: Float[np.ndarray, "R U"]) -> list[Float[np.ndarray, "R"]]:
-            product = drawn @ (single if drawn.dtype == np.float32 else table)
-            return list(product.astype(np.float64).T)
+            rows = single if drawn.dtype == np.float32 else table
+            return [np.einsum("ru,u->r", drawn, row).astype(np.float64) for row in rows]
 
         return under
 
@@ -91,7 +95,7 @@ def mean(sample: Sample, column: Float[np.ndarray, "N"]) -> Statistic:
 
     def under(drawn: Float[np.ndarray, "R U"]) -> Float[np.ndarray, "R"]:
         total, count = sums(drawn)
-        return centre + ratio(total, count)
+        return np.clip(centre + ratio(total, count), column.min(), column.max())
 
     return under
 
