@@ -57,12 +57,20 @@ def fast_products(device: torch.device) -> Iterator[None]:
     if device.type != "cpu" or not _exact_through_onednn():
         yield
         return
-    before = torch.backends.mkldnn.matmul.fp32_precision
-    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    with _onednn():
+        yield
+
+
+@contextmanager
+def _onednn() -> Iterator[None]:
+    """Route fp32 products through oneDNN."""
+    products = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    before = products.fp32_precision
+    products.fp32_precision = "bf16"
     try:
         yield
     finally:
-        torch.backends.mkldnn.matmul.fp32_precision = before
+        products.fp32_precision = before
 
 
 def _has(*features: str) -> bool:
@@ -74,15 +82,12 @@ def _has(*features: str) -> bool:
 @cache
 def _exact_through_onednn() -> bool:
     """Say whether a product sent through oneDNN is a true fp32 product on this processor."""
-    if not torch.backends.mkldnn.is_available() or not _has("avx512_bf16") or _has("amx_bf16", "amx_tile"):
+    there = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    if not there or not _has("avx512_bf16") or _has("amx_bf16", "amx_tile"):
         return False
     draw = torch.Generator().manual_seed(0)
     left, right = torch.randn(256, 384, generator=draw), torch.randn(384, 256, generator=draw)
     truth = left.double() @ right.double()
-    before = torch.backends.mkldnn.matmul.fp32_precision
-    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
-    try:
+    with _onednn():
         error = (left @ right - truth).abs().max() / truth.abs().max()
-    finally:
-        torch.backends.mkldnn.matmul.fp32_precision = before
     return bool(error < 1e-6)

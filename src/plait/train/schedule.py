@@ -11,8 +11,8 @@ __all__ = ["factor"]
 def factor(step: int, total: int, warmup: float, kind: Literal["cosine", "constant"]) -> float:
     """Return what the learning rate of a step is multiplied by.
 
-    It rises in a straight line over the warm-up, then stays, or falls along a cosine so that it would be 0 one step after the
-    last.
+    It rises in a straight line over the warm-up, then stays, or falls along a cosine so that it would be 0 one step after
+    the last.
 
     Args:
         step: number of the step, from 0.

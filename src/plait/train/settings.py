@@ -60,6 +60,6 @@ class Train:
         checkpoint_every: int | None = Field(default=None, ge=1)
         """Steps between checkpoints, besides the one after every epoch."""
         max_skips: int = Field(default=10, ge=1)
-        """Steps in a row that may be skipped because a loss or gradient was not finite; then training stops with exit code 3."""
+        """Steps in a row skipped because a loss or gradient was not finite, after which training stops with exit code 3."""
         probes: int = Field(default=8, ge=0)
         """How often per epoch the angles between the tasks' gradients are measured, for the report."""
