@@ -1,0 +1,84 @@
+"""The layers that bodies are made of, and the weighted sum of experts."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+__all__ = ["Gate", "cast_once", "layers", "mean_gate", "mixture"]
+
+
+def layers(width: int, sizes: Sequence[int], dropout: float) -> nn.Sequential:
+    """Build `sizes` linear layers with ReLU, each followed by dropout where there is any.
+
+    Weights are drawn from N(0, 2 / fan_in), which keeps the size of activations through ReLU layers.
+
+    References:
+        He et al.: Delving Deep into Rectifiers, ICCV 2015, https://arxiv.org/abs/1502.01852.
+    """
+    parts: list[nn.Module] = []
+    for size in sizes:
+        linear = nn.Linear(width, size)
+        nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+        nn.init.zeros_(linear.bias)
+        parts += [linear, nn.ReLU(), nn.Dropout(dropout)] if dropout else [linear, nn.ReLU()]
+        width = size
+    return nn.Sequential(*parts)
+
+
+class Gate(nn.Module):
+    """How much one reader leans on each expert: softmax(W x + b), uniform at the start.
+
+    In training, with `dropout` some experts are left out of the sum at random and the others scaled up to add to one, so
+    that no reader can settle on a single expert.
+
+    Args:
+        width: D, length of what the gate reads.
+        experts: E.
+        dropout: share of (example, expert) pairs left out.
+
+    Shape:
+        `[B, D]` -> `[B, E]` in float32.
+
+    References:
+        Zhao et al.: Recommending What Video to Watch Next, RecSys 2019 (dropout on gates),
+        https://doi.org/10.1145/3298689.3346997.
+    """
+
+    def __init__(self, width: int, experts: int, dropout: float) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, experts)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+        self.dropout = dropout
+
+    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
+        """Weigh the experts."""
+        logits = self.linear(x).float()
+        if self.training and self.dropout:
+            left_out = torch.rand_like(logits) < self.dropout
+            logits = logits.masked_fill(left_out & ~left_out.all(1, keepdim=True), float("-inf"))
+        return torch.softmax(logits, dim=1)
+
+    def __call__(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
+        """Call `forward`; declared again so that a caller gets checked types."""
+        return super().__call__(x)  # type: ignore[no-any-return]
+
+
+def mixture(experts: Sequence[Float[Tensor, "B H"]], gates: Sequence[Float[Tensor, "B E"]]) -> Float[Tensor, "t B H"]:
+    """Sum the experts' vectors by each gate: one product per example, with no [B, E, H, t] in between."""
+    stacked = torch.stack(tuple(experts), dim=1)
+    weights = torch.stack(tuple(gates), dim=1).to(stacked.dtype)
+    return torch.bmm(weights, stacked).transpose(0, 1)
+
+
+def cast_once(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Under autocast, cast the input before many layers read it; autocast itself would cast it once per layer."""
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
+
+
+def mean_gate(gate: Float[Tensor, "B E"]) -> Float[Tensor, " E"]:
+    """Average a gate over the batch, without gradient; zeros for an empty batch."""
+    return gate.detach().sum(0) / max(1, gate.shape[0])

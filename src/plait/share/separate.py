@@ -1,0 +1,51 @@
+"""Nothing shared but the embeddings: one network per task."""
+
+from collections.abc import Sequence
+from typing import Literal, final
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from plait import schema
+from plait.share.base import Sharing
+from plait.share.expert import cast_once, layers
+
+__all__ = ["Separate"]
+
+
+@final
+class Separate(Sharing):
+    """Give every task a network of its own over the shared row vectors: h_t = f_t(x).
+
+    The cost grows with the number of tasks; what is learned together are the embeddings.
+
+    Args:
+        width_in: D.
+        tasks: T.
+        settings: the layers.
+    """
+
+    class Settings(schema.Settings):
+        """One network per task."""
+
+        kind: Literal["separate"] = "separate"
+        layers: list[int] = Field(default=[256, 128], min_length=1)
+        """Layer widths of each task's network."""
+        dropout: float = Field(default=0.0, ge=0, lt=1)
+        """Share of activations left out in training."""
+
+    def __init__(self, width_in: int, tasks: int, settings: Settings) -> None:
+        super().__init__()
+        self.width = settings.layers[-1]
+        self.networks = nn.ModuleList(layers(width_in, settings.layers, settings.dropout) for _ in range(tasks))
+
+    def forward(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
+        """Run the networks of the tasks that are asked for."""
+        joint = cast_once(x[0])
+        return torch.stack([self.networks[task](joint) for task in tasks])
+
+    def own(self, task: int) -> list[nn.Parameter]:
+        """Return the task's network."""
+        return list(self.networks[task].parameters())
