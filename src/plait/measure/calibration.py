@@ -26,9 +26,10 @@ def probability(prediction: Float[np.ndarray, "N P"]) -> Float[np.ndarray, "N P"
     return np.clip(values, 0, 1)
 
 
-def log_loss(chance: Float[np.ndarray, "N"]) -> Float[np.ndarray, "N"]:
+def log_loss(chance: Float[np.ndarray, "*N_Q"]) -> Float[np.ndarray, "*N_Q"]:
     """Return the loss of each example from the probability given to what happened, in nats."""
-    return -np.log(np.clip(chance, _SMALLEST, 1))
+    loss: Float[np.ndarray, "*N_Q"] = -np.log(np.clip(chance, _SMALLEST, 1))
+    return loss
 
 
 def bins(predicted: Float[np.ndarray, "N"], count: int) -> Int[np.ndarray, "N"]:
@@ -46,8 +47,8 @@ def calibration_error(
 ) -> Statistic:
     """Make the expected calibration error: the mean distance over bins between predicted and observed rate.
 
-    Resamples move it through the influence of each example: recomputed, the error of a resample has the noise of the resample
-    on top of the sample's own, and lies above the value.
+    Resamples move it through the influence of each example: recomputed, the error of a resample has the noise of the
+    resample on top of the sample's own, and lies above the value.
 
     Args:
         sample: the examples.

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from plait.measure.area import Sides, precision_influence
 from plait.measure.binary import quotient
 from plait.measure.calibration import calibration_error, log_loss, probability
-from plait.measure.classes import macro, mean_auc
+from plait.measure.classes import Pairs, macro, mean_auc
 from plait.measure.outcome import Outcome
 from plait.measure.sample import Sample, Statistic, linear, mean
 
@@ -21,6 +21,12 @@ def dense(label: Float[np.ndarray, "N L"], classes: int) -> Bool[np.ndarray, "N 
     rows, slots = np.nonzero(label >= 0)
     yes[rows, label[rows, slots].astype(np.int64)] = True
     return yes
+
+
+def pairs(table: Bool[np.ndarray, "N C"]) -> Pairs:
+    """List the (example, class) pairs of a table of yes and no."""
+    rows, numbers = np.nonzero(table)
+    return rows, numbers
 
 
 def build(metric: str, outcome: Outcome) -> Statistic:
@@ -43,8 +49,7 @@ def build(metric: str, outcome: Outcome) -> Statistic:
         case "auc_macro":
             return mean_auc(sample, chance, [np.flatnonzero(column) for column in yes.T])
         case "f1_macro":
-            right, calls, trues = (np.nonzero(pairs) for pairs in (yes & called, called, yes))
-            return macro(metric, sample, right, calls, trues, chance.shape[1])
+            return macro(metric, sample, pairs(yes & called), pairs(called), pairs(yes), chance.shape[1])
         case "log_loss":
             return mean(sample, log_loss(np.where(yes, chance, 1 - chance)).mean(axis=1))
         case "accuracy":

@@ -14,8 +14,9 @@ METRICS = ("mae", "rmse", "kappa", "accuracy", "within_one", "log_loss")
 
 def levels(chance: Float[np.ndarray, "N C"]) -> Int[np.ndarray, "N"]:
     """Return the median level of each example, which makes the mean distance to the true level smallest."""
-    passed: Int[np.ndarray, "N"] = (np.cumsum(chance, axis=1) < 0.5).sum(axis=1)
-    return np.minimum(passed, chance.shape[1] - 1)
+    passed = (np.cumsum(chance, axis=1) < 0.5).sum(axis=1)
+    level: Int[np.ndarray, "N"] = np.minimum(passed, chance.shape[1] - 1)
+    return level
 
 
 def build(metric: str, outcome: Outcome) -> Statistic:

@@ -49,7 +49,8 @@ class Lists:
 
     def shared(self, amounts: Float[np.ndarray, "N"]) -> Float[np.ndarray, "N"]:
         """Replace a number per place by its mean over the places of equal scores."""
-        return (np.bincount(self.tie, amounts) / self.size)[self.tie]
+        means: Float[np.ndarray, "T"] = np.bincount(self.tie, amounts) / self.size
+        return np.take(means, self.tie)
 
     def ndcg(self, k: int) -> Float[np.ndarray, "G"]:
         """Return the discounted relevance of the first k over the most it could be; gains are linear in the relevance."""
@@ -57,7 +58,8 @@ class Lists:
         best = np.lexsort((-self.relevance, self.unit))
         ideal = self.total(self.relevance[best] * discount)
         reached = self.total(self.relevance * self.shared(discount))
-        return np.divide(reached, ideal, out=np.zeros(self.count), where=ideal > 0)
+        gained: Float[np.ndarray, "G"] = np.divide(reached, ideal, out=np.zeros(self.count), where=ideal > 0)
+        return gained
 
     def recall(self, k: int) -> Float[np.ndarray, "G"]:
         """Return the share of the relevant items that are among the first k."""

@@ -106,7 +106,8 @@ def spearman(sample: Sample, value: Float[np.ndarray, "N"], label: Float[np.ndar
 
     def under(drawn: Float[np.ndarray, "R U"]) -> Float[np.ndarray, "R"]:
         joint, first, second = (moment(drawn) for moment in both)
-        return np.clip(ratio(joint, np.sqrt(np.maximum(first * second, 0))), -1, 1)
+        correlation: Float[np.ndarray, "R"] = np.clip(ratio(joint, np.sqrt(np.maximum(first * second, 0))), -1, 1)
+        return correlation
 
     return under
 

@@ -1,0 +1,24 @@
+"""What a run says about itself: `report.json`, `figures.json`, `report.html` and the words on the terminal."""
+
+from plait.report.content import DataReport, Figure, GainFigure, Report, TaskReport
+from plait.report.figures import Cosine, DataSummary, Figures, Gate, LabelSummary, Weights
+from plait.report.words import compare_lines, compare_rows, comparison_lines, metric_name, summary
+
+__all__ = [
+    "Cosine",
+    "DataReport",
+    "DataSummary",
+    "Figure",
+    "Figures",
+    "GainFigure",
+    "Gate",
+    "LabelSummary",
+    "Report",
+    "TaskReport",
+    "Weights",
+    "compare_lines",
+    "compare_rows",
+    "comparison_lines",
+    "metric_name",
+    "summary",
+]

@@ -1,0 +1,114 @@
+"""What `report.json` holds. Numbers that are undefined are null, with a reason beside them."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from plait.measure import Gain, Interval, Verdict
+from plait.schema import TaskKind
+
+__all__ = ["DataReport", "Figure", "GainFigure", "Number", "Part", "Report", "TaskReport"]
+
+
+def _null(value: object) -> object:
+    """JSON has no NaN and no infinity."""
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+Number = Annotated[float | None, BeforeValidator(_null)]
+"""A number; what is not finite becomes null."""
+
+
+class Part(BaseModel):
+    """The base of what a report is made of: frozen; keys of newer versions are read over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Figure(Part):
+    """A figure on the test part with its 95 % interval."""
+
+    value: Number
+    low: Number
+    high: Number
+    reason: str = ""
+    """Why there is no value or no interval."""
+
+    @classmethod
+    def of(cls, interval: Interval) -> Self:
+        """Take over what was measured."""
+        return cls(value=interval.value, low=interval.low, high=interval.high, reason=interval.reason)
+
+
+class GainFigure(Part):
+    """How much better joint is, relative to alone, signed so that more is better."""
+
+    value: Number
+    low: Number
+    high: Number
+    verdict: Verdict
+    reason: str = ""
+    """Why there is no value or no interval."""
+
+    @classmethod
+    def of(cls, gain: Gain) -> Self:
+        """Take over what was measured."""
+        return cls(value=gain.value, low=gain.low, high=gain.high, verdict=gain.verdict, reason=gain.reason)
+
+
+class TaskReport(Part):
+    """One task: its figures jointly and alone, and whether sharing helped."""
+
+    kind: TaskKind
+    metric: str
+    """The figure that decides."""
+    joint: dict[str, Figure]
+    alone: dict[str, Figure] = Field(default_factory=dict)
+    """The same task trained by itself under the same budget; empty where it was not."""
+    gain: GainFigure | None = None
+    trees: dict[str, Figure] = Field(default_factory=dict)
+    """Gradient-boosted trees on the same rows, where asked for."""
+    table: str = ""
+    examples: dict[str, int] = Field(default_factory=dict)
+    """`train`, `valid`, `test` -> examples with an observed label."""
+    epochs: dict[str, int] = Field(default_factory=dict)
+    """`joint`, `alone` -> the epoch whose weights were kept."""
+
+
+class DataReport(Part):
+    """How many rows there were, and how many examples in each part."""
+
+    rows: dict[str, int]
+    train: int
+    valid: int
+    test: int
+
+
+class Report(Part):
+    """The whole of `report.json`."""
+
+    plait: str
+    """Version that wrote it."""
+    recipe: str
+    seed: int
+    data: DataReport
+    seconds: dict[str, float]
+    """`prepare`, `train`, `evaluate`, and where they were made `alone`, `trees`."""
+    examples_per_second: Number
+    parameters: int
+    tasks: dict[str, TaskReport]
+    gain: Number
+    """Mean of the tasks' gains (Δm); null where no task was trained alone."""
+    hurt: list[str]
+    """Tasks whose verdict is `worse`."""
+    warnings: list[str] = Field(default_factory=list)
+    machine: str = ""
+    how: dict[str, str] = Field(default_factory=dict)
+    """How it was measured, in words: what -> how, such as `Split` -> `by time, 10 % validation, 10 % test`."""
+
+    def text(self) -> str:
+        """Return `report.json`: every key of the format, and further keys where they say something."""
+        return self.model_dump_json(indent=1, exclude_defaults=True)

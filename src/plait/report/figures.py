@@ -1,0 +1,76 @@
+"""What `figures.json` holds: the series behind the pictures of a report."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from plait.report.content import Number, Part
+
+__all__ = ["Cosine", "DataSummary", "Figures", "Gate", "LabelSummary", "Weights"]
+
+
+class Gate(Part):
+    """How much each task takes from each expert of one level, on average over examples; a row sums to 1."""
+
+    experts: list[str]
+    tasks: dict[str, list[Number]]
+
+
+class Cosine(Part):
+    """Cosine between the gradients of pairs of tasks at the shared parameters over steps; null where not known."""
+
+    steps: list[int] = Field(default_factory=list)
+    pairs: dict[str, list[Number]] = Field(default_factory=dict)
+    """`first | second` -> one cosine per step."""
+
+
+class Weights(Part):
+    """The weight of each task's loss over steps."""
+
+    steps: list[int] = Field(default_factory=list)
+    tasks: dict[str, list[Number]] = Field(default_factory=dict)
+
+
+class LabelSummary(Part):
+    """The observed labels of the training part of one task."""
+
+    mean: Number = None
+    """binary, relatedness: share of 1; values: their mean."""
+    std: Number = None
+    """Values: their standard deviation."""
+    classes: list[tuple[str, Number]] = Field(default_factory=list)
+    """Classes and their shares, the most frequent first."""
+
+
+class DataSummary(Part):
+    """What went in."""
+
+    rows: dict[str, int] = Field(default_factory=dict)
+    """Table -> rows."""
+    splits: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """Task -> `train`, `valid`, `test` -> examples with an observed label."""
+    labels: dict[str, LabelSummary] = Field(default_factory=dict)
+    features: dict[str, int] = Field(default_factory=dict)
+    """Kind of feature -> how many."""
+    unseen: dict[str, Number] = Field(default_factory=dict)
+    """`table.column` -> share of the test part's values that were never seen in training."""
+
+
+class Figures(Part):
+    """The whole of `figures.json`."""
+
+    curves: dict[str, dict[str, list[tuple[int, Number]]]] = Field(default_factory=dict)
+    """Task -> `joint`, `alone` -> (epoch, the decisive figure on the validation part)."""
+    losses: dict[str, list[tuple[int, Number]]] = Field(default_factory=dict)
+    """Task -> (step, training loss)."""
+    calibration: dict[str, dict[str, list[tuple[float, float, int]]]] = Field(default_factory=dict)
+    """Task -> `joint`, `alone` -> (mean prediction, observed mean, examples) per bin; see `plait.measure.curve`."""
+    gates: dict[str, Gate] = Field(default_factory=dict)
+    """Level of sharing -> use of its experts."""
+    cosine: Cosine = Field(default_factory=Cosine)
+    weights: Weights = Field(default_factory=Weights)
+    data: DataSummary = Field(default_factory=DataSummary)
+
+    def text(self) -> str:
+        """Return `figures.json`."""
+        return self.model_dump_json()
