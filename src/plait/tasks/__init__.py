@@ -1,0 +1,90 @@
+"""One vector per task -> prediction and loss: one kind per file."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from plait import schema
+from plait.errors import RecipeError
+from plait.layout import TaskLayout
+from plait.tasks.amount import Amount
+from plait.tasks.base import Head, TwoTower
+from plait.tasks.binary import Binary
+from plait.tasks.multiclass import Multiclass
+from plait.tasks.multilabel import Multilabel
+from plait.tasks.ordinal import Ordinal
+from plait.tasks.ranking import Ranking
+from plait.tasks.regression import Regression
+from plait.tasks.relatedness import Relatedness
+from plait.tasks.retrieval import Retrieval
+
+__all__ = [
+    "Amount",
+    "AnyTask",
+    "Binary",
+    "Head",
+    "Multiclass",
+    "Multilabel",
+    "Ordinal",
+    "Ranking",
+    "Regression",
+    "Relatedness",
+    "Retrieval",
+    "TwoTower",
+    "build_head",
+]
+
+AnyTask = Annotated[
+    Binary.Settings
+    | Multiclass.Settings
+    | Multilabel.Settings
+    | Regression.Settings
+    | Ordinal.Settings
+    | Amount.Settings
+    | Ranking.Settings
+    | Retrieval.Settings
+    | Relatedness.Settings,
+    Field(discriminator="kind"),
+]
+
+
+def build_head(
+    settings: schema.Task, task: TaskLayout, width: int, layers: Sequence[int], candidate_width: int = 0
+) -> Head | TwoTower:
+    """Build the head that a task's settings describe.
+
+    Args:
+        settings: the task of the recipe.
+        task: the task as prepared.
+        width: H, the length of the task's vector.
+        layers: widths of the task's tower.
+        candidate_width: retrieval and relatedness: the length of the target table's row vector.
+
+    Raises:
+        RecipeError: the settings are of no kind that is known here.
+    """
+    match settings:
+        case Binary.Settings():
+            return Binary(task, width, layers)
+        case Multiclass.Settings():
+            return Multiclass(task, width, layers)
+        case Multilabel.Settings():
+            return Multilabel(task, width, layers)
+        case Regression.Settings():
+            return Regression(task, width, layers)
+        case Ordinal.Settings():
+            return Ordinal(task, width, layers)
+        case Amount.Settings():
+            return Amount(task, width, layers, settings)
+        case Ranking.Settings():
+            return Ranking(task, width, layers, settings)
+        case Retrieval.Settings():
+            return Retrieval(width, candidate_width, layers, settings)
+        case Relatedness.Settings():
+            return Relatedness(task, width, candidate_width, layers, settings)
+        case _:
+            raise RecipeError(
+                f"Task `{task.name}` should be one of the kinds of `plait.tasks`, since only those have a head. "
+                f"Found settings of class `{type(settings).__name__}`."
+            )
