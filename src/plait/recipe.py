@@ -205,14 +205,12 @@ def _table_problems(recipe: Recipe) -> list[str]:
             problems.append(f"Table `{name}` should have either `source` or `of`. Found {'both' if table.source else 'neither'}.")
         if table.of is not None and table.of.split(".")[0] not in names:
             problems.append(f"Table `{name}`: `of` should be `table.column`. Found `{table.of}`.{nearest(table.of, names)}")
-        if table.of is not None and table.id is None:
-            problems.append(f"Table `{name}` is made of `{table.of}` and should name its `id` column.")
         for key, target in table.keys.items():
             if target not in recipe.tables:
                 problems.append(
                     f"Table `{name}`: key `{key}` should point at a table of the recipe. Found `{target}`.{nearest(target, names)}"
                 )
-            elif recipe.tables[target].id is None:
+            elif recipe.tables[target].id is None and recipe.tables[target].of is None:
                 problems.append(f"Table `{target}` should name its `id`, since `{name}.{key}` points at it. Found none.")
     return problems
 

@@ -1,0 +1,57 @@
+"""Recipe and layout → the model, the balancer, the text encoder. Every part is built here and handed in."""
+
+from __future__ import annotations
+
+import torch
+
+from plait.balance import Balancer, build_balancer
+from plait.encode.history import build_history
+from plait.encode.row import RowEncoder
+from plait.encode.text import FrozenText
+from plait.layout import Layout
+from plait.model import HistoryRole, MultiTaskModel
+from plait.recipe import Recipe
+from plait.schema import Text
+from plait.share import build_sharing
+from plait.tasks import build_head
+
+__all__ = ["build_balance", "build_model", "build_texts"]
+
+
+def build_model(recipe: Recipe, layout: Layout) -> MultiTaskModel:
+    """Build the untrained model of a recipe for prepared tables; its random start follows from the recipe's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return _build(recipe, layout)
+
+
+def _build(recipe: Recipe, layout: Layout) -> MultiTaskModel:
+    chosen = recipe.model
+    settings = RowEncoder.Settings(width=chosen.width, numbers=chosen.numbers)
+    read = {role.table for role in layout.roles} | {t.target for t in layout.tasks.values() if t.target is not None}
+    rows = {name: RowEncoder(layout.tables[name], settings) for name in layout.tables if name in read}
+    histories = {
+        role.name: HistoryRole(rows[role.table].width, build_history(chosen.history, chosen.width), chosen.width)
+        for role in layout.roles
+        if role.history is not None
+    }
+    width = sum(chosen.width if role.history is not None else rows[role.table].width for role in layout.roles)
+    sharing = build_sharing(chosen.sharing, width, len(layout.tasks))
+    heads = {
+        name: build_head(
+            recipe.tasks[name], task, sharing.width, chosen.tower, rows[task.target].width if task.target is not None else 0
+        )
+        for name, task in layout.tasks.items()
+    }
+    return MultiTaskModel(layout, rows, histories, sharing, heads)
+
+
+def build_balance(recipe: Recipe, layout: Layout) -> Balancer:
+    """Build the balancer of a recipe."""
+    return build_balancer(recipe.balance, list(layout.tasks), [recipe.tasks[name].weight for name in layout.tasks])
+
+
+def build_texts(recipe: Recipe) -> FrozenText | None:
+    """Build the text encoder where the recipe reads texts; its weights are loaded at the first text."""
+    reads = any(isinstance(feature, Text) for feature in recipe.features.values())
+    return FrozenText(recipe.model.text) if reads else None

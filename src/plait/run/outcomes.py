@@ -1,0 +1,146 @@
+"""What a model says about the rows of a part: predictions beside labels, as arrays for `plait.measure`."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plait.data.batches import Batch, block, gather
+from plait.data.columns import Columns, Prepared
+from plait.measure.outcome import Outcome
+from plait.model import MultiTaskModel
+from plait.tasks.base import TwoTower
+
+__all__ = ["Scorer"]
+
+_ROWS: Final = 16_384
+_QUERIES: Final = 1_024
+_TOP: Final = 10
+
+
+@final
+class Scorer:
+    """Runs a model over rows, in chunks, without gradients.
+
+    Args:
+        model: the model.
+        prepared: the tables its examples point into.
+        device: where the model lies.
+    """
+
+    def __init__(self, model: MultiTaskModel, prepared: Prepared, device: torch.device) -> None:
+        self.model = model
+        self.prepared = prepared
+        self.device = device
+
+    def outcomes(self, part: str) -> dict[str, Outcome]:
+        """Return predictions and labels of every task on the labelled rows of a part."""
+        layout = self.prepared.layout
+        found: dict[str, Outcome] = {}
+        for table in dict.fromkeys(task.table for task in layout.tasks.values()):
+            tasks = [name for name, task in layout.tasks.items() if task.table == table]
+            rows = {name: self.prepared.rows(name, part) for name in tasks}
+            union = torch.cat([*rows.values()]).unique()
+            found |= self.of_rows(table, union, rows)
+        return found
+
+    def of_rows(
+        self, table: str, union: Tensor, rows: dict[str, Tensor], columns: Columns | None = None
+    ) -> dict[str, Outcome]:
+        """Return the outcomes of tasks of one table.
+
+        Args:
+            table: the table.
+            union: row numbers to run, ascending.
+            rows: for each task the row numbers, ascending, among `union`, that have a label.
+            columns: other rows of the table than the prepared ones.
+        """
+        outputs = self.outputs(table, union, list(rows), columns)
+        source = columns if columns is not None else self.prepared.tables[table]
+        found = {}
+        for name, wanted in rows.items():
+            places = torch.searchsorted(union, wanted)
+            found[name] = self._outcome(name, source, wanted, outputs[name].index_select(0, places))
+        return found
+
+    def outputs(
+        self, table: str, rows: Tensor, tasks: Sequence[str], columns: Columns | None = None
+    ) -> dict[str, Tensor]:
+        """Return what the heads of some tasks give for rows of a table, on the CPU: predictions, or places of queries."""
+        parts: dict[str, list[Tensor]] = {name: [] for name in tasks}
+        for batch in self.batches(table, rows, columns):
+            with torch.no_grad():
+                given = self.model.outputs(batch)
+            for name in tasks:
+                parts[name].append(given[name].cpu())
+        empty = torch.empty(0, 1)
+        return {name: torch.cat(chunks) if chunks else empty for name, chunks in parts.items()}
+
+    def batches(self, table: str, rows: Tensor, columns: Columns | None = None) -> Iterator[Batch]:
+        """Gather rows in chunks, with the model in evaluation mode while they are used."""
+        was = self.model.training
+        self.model.eval()
+        try:
+            for chunk in rows.split(_ROWS):
+                if len(chunk):
+                    yield gather(self.prepared, table, chunk, columns).to(self.device)
+        finally:
+            self.model.train(was)
+
+    def candidates(self, task: str) -> Tensor:
+        """Return the places of all rows of a two-tower task's target table, row 0 included: `[rows + 1, R]`."""
+        target = self.prepared.layout.tasks[task].target
+        assert target is not None
+        columns = self.prepared.tables[target]
+        rows = torch.arange(columns.matrix.shape[0])
+        with torch.no_grad():
+            self.model.eval()
+            places = [self.model.candidates(task, block(columns, chunk).to(self.device)) for chunk in rows.split(_ROWS)]
+        return torch.cat(places)
+
+    def _outcome(self, name: str, columns: Columns, rows: Tensor, output: Tensor) -> Outcome:
+        task = self.prepared.layout.tasks[name]
+        label = columns.labels[name].index_select(0, rows).numpy()
+        weight = columns.weights[name].index_select(0, rows).numpy() if name in columns.weights else np.empty(0)
+        unit = np.empty(0, dtype=np.int64)
+        if task.group_key is not None and task.group_key in columns.layout.keys:
+            unit = columns.matrix[:, columns.layout.keys[task.group_key]].index_select(0, rows).numpy().astype(np.int64)
+        if not isinstance(self.model.head(name), TwoTower):
+            return Outcome(output.numpy(), label, weight, unit)
+        assert task.target_role is not None
+        path = self.prepared.layout.paths[task.table][task.target_role]
+        right = columns.matrix[:, columns.layout.keys[path[0]]].index_select(0, rows).long()
+        if task.kind == "relatedness" and bool((columns.labels[name][1:, 0] == 0).any()):
+            return Outcome(self._pair_scores(name, output, right), label, weight, unit)
+        rank, top = self._ranks(name, output, right)
+        return Outcome(np.empty((len(rows), 0)), label, weight, unit, rank, top, self.prepared.tables[task.target or ""].layout.rows)
+
+    def _pair_scores(self, name: str, queries: Tensor, right: Tensor) -> np.ndarray:
+        """Return the chance that each pair belongs together, `[n, 1]`."""
+        places, head = self.candidates(name), self.model.head(name)
+        assert isinstance(head, TwoTower)
+        with torch.no_grad():
+            chunks = [
+                head.pair_scores(query.to(self.device), places.index_select(0, item.to(self.device)))
+                for query, item in zip(queries.split(_ROWS), right.split(_ROWS), strict=True)
+            ]
+        return torch.sigmoid(torch.cat(chunks)).cpu().numpy()[:, None]
+
+    def _ranks(self, name: str, queries: Tensor, right: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Rank the right item among the whole catalogue, in chunks of queries; ties count half."""
+        places, head = self.candidates(name), self.model.head(name)
+        assert isinstance(head, TwoTower)
+        ranks, tops = [torch.empty(0, dtype=torch.int64)], []
+        for query, item in zip(queries.split(_QUERIES), right.split(_QUERIES), strict=True):
+            with torch.no_grad():
+                scores = head.scores(query.to(self.device), places)
+            scores[:, 0] = -torch.inf
+            item = item.to(self.device)
+            own = scores.gather(1, item[:, None])
+            above = (scores > own).sum(1) + ((scores == own).sum(1) - 1) // 2
+            ranks.append(torch.where(item > 0, above + 1, torch.zeros_like(above)).cpu())
+            tops.append(scores.topk(min(_TOP, scores.shape[1] - 1), dim=1).indices.cpu())
+        top = torch.cat(tops) if tops else torch.empty(0, _TOP, dtype=torch.int64)
+        return torch.cat(ranks).numpy(), top.numpy()
