@@ -19,7 +19,7 @@ import ibis
 import pyarrow as pa
 
 from plait.data.databases import content, sqlite_rows
-from plait.data.expressions import canonical, literal, mentioned, plain, quote
+from plait.data.expressions import canonical, literal, mentioned, named, plain, quote
 from plait.data.sources import (
     find,
     fingerprint,
@@ -232,6 +232,11 @@ class Engine:
             RecipeError: if the expression is no SQL, or names a column that does not exist.
         """
         return mentioned(name, list(self.columns(name)), expression, who)
+
+    @staticmethod
+    def named(expression: str) -> list[str]:
+        """List the names an SQL expression uses for columns, whether or not a table has them."""
+        return named(expression)
 
     def group_counts(self, name: str, column: str, most: int) -> pa.Table:
         """Count the rows of each value of a column: columns `value` and `count`, the most frequent first, NULL included."""

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from plait.errors import RecipeError, nearest
 
-__all__ = ["canonical", "literal", "mentioned", "plain", "quote"]
+__all__ = ["canonical", "literal", "mentioned", "named", "plain", "quote"]
 
 
 def quote(name: str) -> str:
@@ -73,6 +73,11 @@ def mentioned(name: str, columns: Sequence[str], expression: str, who: str) -> l
         if spelled not in found:
             found.append(spelled)
     return found
+
+
+def named(expression: str) -> list[str]:
+    """List the names that a readable SQL expression uses for columns, whether or not a table has them."""
+    return [c.name for c in sqlglot.parse_one(expression, read="duckdb").find_all(exp.Column)]
 
 
 def plain(message: str) -> str:

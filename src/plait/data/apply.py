@@ -1,0 +1,83 @@
+"""New rows through the frozen plan: the same code that packed the training table, so that serving sees what training saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from plait.data.columns import Columns, Prepared
+from plait.data.engine import Engine
+from plait.data.examples import apply_examples
+from plait.data.relations import key_rows
+from plait.data.slots import as_fitted, encode_feature
+from plait.data.table import Packing, pack, vectors
+from plait.data.texts import TextEncoder
+from plait.data.values import flat
+from plait.errors import RecipeError, nearest
+from plait.layout import TableLayout
+
+__all__ = ["apply"]
+
+
+def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | None = None) -> Columns:
+    """Pack new rows of a table with the vocabularies and statistics of training.
+
+    Values never seen in training get the code for that, keys without partner row 0. Labels are read where all columns of their
+    expressions are there.
+
+    Args:
+        prepared: what training used.
+        table: the table the rows belong to.
+        rows: the rows, with the columns of the table's features and keys.
+        texts: reads text features.
+
+    Returns:
+        The packed rows, from row number 1; all of part 0.
+
+    Raises:
+        RecipeError: if there is no such table.
+        DataError: if a column is missing, with the nearest there is, or holds something else.
+    """
+    plan = prepared.plan
+    if table not in plan.schema.tables:
+        known = list(plan.schema.tables)
+        raise RecipeError(f"There should be a table `{table}`; this recipe has {known}.{nearest(table, known)}")
+    frozen = prepared.layout.tables[table]
+    with Engine(Path()) as engine:
+        engine.add(table, rows)
+        keys = {}
+        for key, target in frozen.targets.items():
+            engine.need(table, key, f"Key `{table}.{key}`")
+            keys[key] = np.maximum(key_rows(engine.column(table, key), plan.ids[target])[0], 0)
+        examples = apply_examples(engine, plan.schema, table, keys, prepared.layout.tasks)
+        groups = {
+            k: examples.groups.get(k, np.zeros(rows.num_rows, np.int32)) for k in frozen.keys if k not in frozen.targets
+        }
+        packing = Packing(table, {f.name: plan.schema.features[f.name] for f in frozen.features}, keys | groups)
+        layout = frozen.model_copy(update={"rows": rows.num_rows})
+        _encode(engine, prepared, packing, layout)
+        dims = {f.name: f.dim for f in frozen.features if f.dim}
+        found = vectors(packing, engine, texts, None, dims)
+        matrix = pack(engine, packing, layout, None)
+    return Columns(
+        layout,
+        torch.from_numpy(matrix),
+        {n: torch.from_numpy(v) for n, v in found.items()},
+        {n: torch.from_numpy(v) for n, v in examples.labels.items()},
+        {n: torch.from_numpy(v) for n, v in examples.weights.items()},
+        torch.zeros(rows.num_rows + 1, dtype=torch.uint8),
+    )
+
+
+def _encode(engine: Engine, prepared: Prepared, packing: Packing, layout: TableLayout) -> None:
+    plan = prepared.plan
+    by_name = {f.name: f for f in layout.features}
+    for name, feature in packing.slotted.items():
+        fitted = as_fitted(by_name[name], plan.codes.get(name), plan.numbers.get(name))
+        column = name.partition(".")[2]
+        engine.need(packing.name, column, f"Feature `{name}`")
+        packing.fitted[name] = fitted
+        packing.encoded[name] = encode_feature(name, feature, fitted, flat(engine.column(packing.name, column)))

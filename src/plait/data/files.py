@@ -1,0 +1,172 @@
+"""Files of a prepared folder: Parquet with page checksums, a folder that appears whole or not at all, its SHA-256 manifest."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from plait.data.sources import diagnose
+from plait.errors import CorruptError, PlaitError
+
+__all__ = ["appearing", "check_manifest", "file_name", "read_parquet", "room", "write_manifest", "write_parquet"]
+
+MANIFEST: Final = "manifest.json"
+_BLOCK: Final = 1 << 22
+
+
+def file_name(name: str) -> str:
+    """Turn a name of a table or feature into one that every file system takes, different names into different ones."""
+    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip(".")
+    return safe if safe == name else f"{safe[:80]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+@contextmanager
+def room(path: Path) -> Iterator[None]:
+    """Say plainly that the disk is full, where writing to `path` ends that way.
+
+    Raises:
+        PlaitError: naming the path and the free space.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) and "No space left" not in str(error):
+            raise
+        place = next(p for p in [path, *path.parents] if p.exists())
+        free = shutil.disk_usage(place).free
+        raise PlaitError(
+            f"Writing {path} needs more space than the disk has; {free / 2**20:.0f} MiB are free. Nothing half-written was "
+            f"left behind. Free some space, or choose another folder, and run the same command again."
+        ) from error
+
+
+def write_parquet(table: pa.Table, path: Path, rows: int = 1 << 17) -> None:
+    """Write a table with page checksums, in row groups of `rows` rows, and make sure it is on the disk.
+
+    Raises:
+        PlaitError: if the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with room(path):
+            pq.write_table(
+                table,
+                temporary,
+                row_group_size=rows,
+                compression="none",
+                use_dictionary=False,
+                write_page_checksum=True,
+                write_statistics=False,
+            )
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Read a table and verify its page checksums.
+
+    Raises:
+        CorruptError: naming file, row group and column.
+    """
+    if not path.exists():
+        raise CorruptError(f"{path} is missing from its folder. Prepare again, or copy the folder again.")
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True, memory_map=True).read(columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise diagnose(path, error) from error
+
+
+@contextmanager
+def appearing(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `folder` to fill; afterwards it becomes `folder` at once, or, on an error, goes.
+
+    Raises:
+        PlaitError: if the disk is full.
+    """
+    with room(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        with room(folder):
+            yield temporary
+            _sync(temporary)
+            if folder.exists():
+                shutil.rmtree(folder)
+            try:
+                temporary.rename(folder)
+            except OSError as error:
+                # Two processes may prepare the same: the first one to finish wins, the folders are equal.
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _digests(paths: list[Path]) -> list[str]:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        return list(pool.map(_digest, paths))
+
+
+def write_manifest(folder: Path) -> None:
+    """Write down the SHA-256 of every file of a folder."""
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    digests = dict(zip([p.relative_to(folder).as_posix() for p in paths], _digests(paths), strict=True))
+    (folder / MANIFEST).write_text(json.dumps({"sha256": digests}, indent=1))
+
+
+def check_manifest(folder: Path) -> None:
+    """Compare every file of a folder with its manifest.
+
+    Raises:
+        CorruptError: naming the file that is missing or altered; for Parquet, its row group and column.
+    """
+    path = folder / MANIFEST
+    try:
+        expected: dict[str, str] = json.loads(path.read_text())["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptError(
+            f"{path} should list the SHA-256 of every file of the folder; it is missing or unreadable. Prepare again."
+        ) from error
+    for name in expected:
+        if not (folder / name).is_file():
+            raise CorruptError(f"{folder / name} is missing, but {path} lists it. Prepare again, or copy the folder again.")
+    found = _digests([folder / name for name in expected])
+    for (name, digest), now in zip(expected.items(), found, strict=True):
+        if digest != now:
+            file = folder / name
+            if file.suffix == ".parquet":
+                raise diagnose(file, CorruptError(f"its SHA-256 should be {digest[:12]}… and is {now[:12]}…"))
+            raise CorruptError(
+                f"{file} was altered: its SHA-256 should be {digest[:12]}… and is {now[:12]}…. Prepare again."
+            )

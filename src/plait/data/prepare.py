@@ -1,0 +1,240 @@
+"""Tables to tensors: relate, split, label, seat, fit, pack, look back, store. Done once for the same content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+
+from plait.data.columns import Columns, Events, Prepared
+from plait.data.engine import Engine
+from plait.data.examples import Examples, read_examples
+from plait.data.files import appearing, write_manifest
+from plait.data.history import Timeline
+from plait.data.parts import assign
+from plait.data.plan import Plan
+from plait.data.relations import Relations, relate
+from plait.data.seats import Seats, arrange, history_keys
+from plait.data.slots import Slotted
+from plait.data.store import load, matrix_file, save_columns, save_events, write_raw
+from plait.data.table import Packing, fit_table, lay_out, pack, vectors
+from plait.data.texts import Tell, TextEncoder
+from plait.errors import CorruptError
+from plait.layout import Layout, TableLayout
+from plait.schema import History, Id, Schema, Text
+
+__all__ = ["load", "open_tables", "prepare"]
+
+_FORMAT: Final = 1
+Parts = dict[str, npt.NDArray[np.uint8]]
+
+
+def prepare(
+    schema: Schema,
+    base: Path,
+    cache: Path,
+    texts: TextEncoder | None = None,
+    tell: Tell | None = None,
+    memory: int = 4 << 30,
+) -> Prepared:
+    """Prepare all tables of a schema, or open what was prepared before where nothing changed.
+
+    Args:
+        schema: what columns mean and what is predicted.
+        base: the folder that relative sources start from.
+        cache: the folder that holds prepared folders, one per content, and encoded texts.
+        texts: reads text features.
+        tell: reports progress: what, how much is done, how much there is.
+        memory: a table whose packed matrix has more bytes is written memory-mapped, in batches of rows.
+
+    Returns:
+        The prepared tables.
+
+    Raises:
+        RecipeError: if the schema asks for something that cannot be.
+        DataError: if a table does not hold what the schema says.
+        PlaitError: if the disk is full.
+    """
+    with Engine(base) as engine:
+        open_tables(engine, schema)
+        folder = cache / _content(engine, schema, texts)
+        if folder.exists():
+            try:
+                return load(folder)
+            except CorruptError:
+                # The sources are at hand, so what was damaged is made again.
+                shutil.rmtree(folder)
+        with appearing(folder) as temporary:
+            prepared = _Preparation(engine, schema, temporary, texts, tell, memory).run(folder)
+            write_manifest(temporary)
+        return prepared
+
+
+def open_tables(engine: Engine, schema: Schema) -> None:
+    """Open all tables, those `of` another's column last, and check that the columns the schema names exist."""
+    for name, table in sorted(schema.tables.items(), key=lambda t: t[1].of is not None):
+        engine.open(name, table)
+    for name, table in schema.tables.items():
+        for column in [table.id, table.time, *table.keys]:
+            if column is not None:
+                engine.need(name, column, f"`tables.{name}`")
+    for name, feature in schema.features.items():
+        table_name, _, column = name.partition(".")
+        if table_name in schema.tables and not isinstance(feature, History) and feature.kind != "ignore":
+            engine.need(table_name, column, f"Feature `{name}`")
+
+
+def _content(engine: Engine, schema: Schema, texts: TextEncoder | None) -> str:
+    """Hash everything that a prepared folder depends on."""
+    reads = texts is not None and any(isinstance(f, Text) for f in schema.features.values())
+    parts = {
+        "plait": version("plait"),
+        "format": _FORMAT,
+        "schema": schema.model_dump(mode="json"),
+        "files": {name: engine.origin(name) for name in schema.tables},
+        "texts": [texts.fingerprint, texts.dim] if reads and texts is not None else None,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+class _Preparation:
+    """The state of one `prepare`."""
+
+    def __init__(
+        self, engine: Engine, schema: Schema, folder: Path, texts: TextEncoder | None, tell: Tell | None, memory: int
+    ) -> None:
+        self.engine = engine
+        self.schema = schema
+        self.folder = folder
+        self.texts = texts
+        self.tell = tell
+        self.memory = memory
+
+    def run(self, final_folder: Path) -> Prepared:
+        schema = self.schema
+        mentioned = {
+            name: self.engine.mentioned(task.table, task.label, f"Label of task `{name}`")
+            for name, task in schema.tasks.items()
+            if task.table in schema.tables
+        }
+        seats = arrange(schema, mentioned)
+        relations = relate(self.engine, schema)
+        parts = assign(self.engine, schema, relations)
+        examples = {
+            table: read_examples(self.engine, schema, table, relations.keys[table], part, seats)
+            for table, part in parts.items()
+        }
+        packings: dict[str, Packing] = {}
+        tables: dict[str, Columns] = {}
+        for name in schema.tables:
+            packings[name], tables[name] = self._table(name, seats, relations, parts, examples[name])
+        histories = {
+            role.history: self._history(role.history, seats, relations, parts)
+            for role in seats.roles
+            if role.history is not None
+        }
+        for history, events in histories.items():
+            save_events(history, events, self.folder)
+        notes = relations.notes + [note for e in examples.values() for note in e.notes]
+        layout = Layout(
+            tables={n: t.layout for n, t in tables.items()},
+            roles=seats.roles,
+            paths=seats.paths,
+            tasks={n: examples[t.table].layouts[n] for n, t in schema.tasks.items()},
+            groups=seats.groups,
+            histories=dict.fromkeys(histories, "ready"),
+        )
+        plan = self._plan(layout, packings, relations, notes)
+        plan.save(self.folder)
+        for name in relations.ids:
+            write_raw(name, self._outside(name), self.folder)
+        return Prepared(final_folder, layout, tables, histories, plan)
+
+    def _table(
+        self, name: str, seats: Seats, relations: Relations, parts: Parts, examples: Examples
+    ) -> tuple[Packing, Columns]:
+        features = {
+            f: self.schema.features[f]
+            for f in seats.features
+            if f.partition(".")[0] == name and not isinstance(self.schema.features[f], History)
+        }
+        rows = relations.rows[name]
+        packing = Packing(name, features, relations.keys[name] | examples.groups)
+        ids, others = relations.reached(name, self.schema, parts)
+        slots = len(packing.slotted) + len(packing.keys)
+        mapped = 4 * rows * slots > self.memory
+
+        def weights(feature: Slotted) -> npt.NDArray[np.int64]:
+            return ids if isinstance(feature, Id) else others
+
+        fit_table(self.engine, packing, weights, not mapped, self.tell)
+        found = vectors(packing, self.engine, self.texts, self._cache, {}, self.tell)
+        dims = {n: v.shape[1] for n, v in found.items()}
+        layout: TableLayout = lay_out(packing, rows, self.schema.tables[name].keys, dims)
+        file = matrix_file(self.folder, name) if mapped else None
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        matrix = pack(self.engine, packing, layout, file, self.tell)
+        columns = Columns(
+            layout,
+            torch.from_numpy(np.asarray(matrix)),
+            {n: torch.from_numpy(v) for n, v in found.items()},
+            {n: torch.from_numpy(v) for n, v in examples.labels.items()},
+            {n: torch.from_numpy(v) for n, v in examples.weights.items()},
+            torch.from_numpy(np.append(np.uint8(0), parts[name])),
+        )
+        save_columns(columns, self.folder, mapped)
+        return packing, columns
+
+    def _history(self, name: str, seats: Seats, relations: Relations, parts: Parts) -> Events:
+        feature = self.schema.features[name]
+        assert isinstance(feature, History)
+        events, item, owner = history_keys(self.schema, name, feature)
+        counts = np.ones(relations.rows[events], dtype=np.bool_)
+        if feature.where is not None:
+            who = f"`where` of history `{name}`"
+            found = self.engine.evaluate(events, {who: feature.where}).column(who)
+            counts = found.cast(pa.bool_()).fill_null(False).to_numpy()
+        owners = name.partition(".")[0]
+        timeline = Timeline(
+            relations.keys[events][owner],
+            relations.keys[events][item],
+            relations.times[events],
+            counts,
+            parts[events] == 1,
+            relations.rows[owners],
+            feature.last,
+        )
+        spans = {}
+        for table, paths in seats.paths.items():
+            if name in paths:
+                reached = relations.follow(table, paths[name], self.schema)
+                span = timeline.before(reached, relations.times.get(table))
+                spans[table] = torch.from_numpy(np.concatenate([np.zeros((1, 2), np.int32), span]))
+        return Events(torch.from_numpy(timeline.items), spans, torch.from_numpy(timeline.now), feature.last)
+
+    def _plan(self, layout: Layout, packings: dict[str, Packing], relations: Relations, notes: list[str]) -> Plan:
+        fitted = {name: f for packing in packings.values() for name, f in packing.fitted.items()}
+        return Plan(
+            self.schema,
+            layout,
+            relations.ids,
+            {n: f.vocabulary for n, f in fitted.items() if f.vocabulary is not None},
+            {n: f.number for n, f in fitted.items() if f.number is not None},
+            notes,
+        )
+
+    def _outside(self, name: str) -> pa.Table:
+        return pa.table({c: self.engine.column(name, c) for c in self.engine.columns(name)})
+
+    @property
+    def _cache(self) -> Path:
+        return self.folder.parent

@@ -1,0 +1,140 @@
+"""Numbers made fit to learn from: a transform for heavy tails, a standard scale, a mark for missing ones."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from plait.schema import Settings
+
+__all__ = ["NumberPlan", "fit", "transform"]
+
+Floats = npt.NDArray[np.float64]
+_HEAVY: Final = 10.0
+_TIED: Final = 0.5
+_SAMPLE: Final = 100_000
+_KNOTS: Final = 256
+_EDGES: Final = 31
+_FARTHEST: Final = 16.0
+
+
+class NumberPlan(Settings):
+    """How a number becomes the value in the packed matrix."""
+
+    transform: Literal["none", "log", "quantile"]
+    """`log`: sign(x) log(1 + |x| / scale). `quantile`: the normal quantile of the value's rank."""
+    scale: float = 1.0
+    knots: list[float] = []
+    """quantile: outside values, ascending."""
+    levels: list[float] = []
+    """quantile: the normal quantile at each knot."""
+    mean: float = 0.0
+    """Of the transformed values of the training part."""
+    std: float = 1.0
+    missing: bool = False
+    """Whether the training part has missing values, so that an indicator is worth its place."""
+    edges: list[float] = []
+    """Inner quantiles of the final values, ascending, none twice."""
+
+
+def fit(train: Floats, wanted: Literal["auto", "none", "log", "quantile"]) -> NumberPlan:
+    """Choose and fit the transform of one column.
+
+    `auto` takes `none` where the excess kurtosis is at most 10; else `log` where that brings the kurtosis down to 10, or where
+    one value makes up half of the column (ranks would leave the rest no room); else `quantile`. Mean, deviation and missing
+    values are exact; kurtosis, knots and edges come from 100,000 evenly spread rows.
+
+    Args:
+        train: the column over the training part; infinite and NaN are missing.
+        wanted: the transform of the recipe.
+    """
+    finite = np.isfinite(train)
+    missing = not bool(finite.all())
+    values = train[finite] if missing else train
+    if not len(values):
+        return NumberPlan(transform="none", missing=missing)
+    step = -(-len(values) // _SAMPLE)
+    sample = np.sort(values[::step])
+    kind = _choose(sample) if wanted == "auto" else wanted
+    plan = NumberPlan(transform=kind, missing=missing)
+    if kind == "log":
+        size = np.abs(sample[sample != 0])
+        plan = plan.model_copy(update={"scale": float(np.quantile(size, 0.1)) if len(size) else 1.0})
+    elif kind == "quantile":
+        knots, levels = _ranks(sample)
+        plan = plan.model_copy(update={"knots": knots, "levels": levels})
+    shaped = _shape(plan, values if kind == "none" else sample)
+    mean = float(shaped.mean())
+    std = float(shaped.std())
+    # A constant column may come out of the sum with a deviation of rounding size, which would blow noise up.
+    std = std if std > 1e-12 * max(1.0, abs(mean)) else 1.0
+    plan = plan.model_copy(update={"mean": mean, "std": std})
+    return plan.model_copy(update={"edges": _edges(transform(plan, sample)[0])})
+
+
+def transform(plan: NumberPlan, values: Floats) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Apply a plan.
+
+    Returns:
+        float32 values, 0 (the mean) where missing, no farther from 0 than 16; and which are missing.
+    """
+    missing = ~np.isfinite(values)
+    shaped = _shape(plan, values)
+    shaped -= plan.mean
+    shaped /= plan.std
+    np.clip(shaped, -_FARTHEST, _FARTHEST, out=shaped)
+    if missing.any():
+        shaped[missing] = 0.0
+    else:
+        missing = np.zeros(0, dtype=np.bool_)
+    return shaped.astype(np.float32), missing
+
+
+def _shape(plan: NumberPlan, values: Floats) -> Floats:
+    if plan.transform == "log":
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.copysign(np.log1p(np.abs(values) / plan.scale), values))
+    if plan.transform == "quantile":
+        return np.interp(values, plan.knots, plan.levels)
+    return values.copy()
+
+
+def _kurtosis(values: Floats) -> float:
+    centred = values - values.mean()
+    variance = float(np.mean(centred**2))
+    return float(np.mean(centred**4)) / variance**2 - 3.0 if variance > 0 else 0.0
+
+
+def _choose(ordered: Floats) -> Literal["none", "log", "quantile"]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Values near the largest float overflow to infinity or NaN here, which is as heavy a tail as there is.
+        if _kurtosis(ordered) <= _HEAVY:
+            return "none"
+    size = np.abs(ordered[ordered != 0])
+    log = np.copysign(np.log1p(np.abs(ordered) / np.quantile(size, 0.1)), ordered)
+    _, times = np.unique(ordered, return_counts=True)
+    return "log" if _kurtosis(log) <= _HEAVY or times.max() >= _TIED * len(ordered) else "quantile"
+
+
+def _ranks(ordered: Floats) -> tuple[list[float], list[float]]:
+    """Pair up to 256 values with the normal quantile of the middle of their ranks."""
+    knots = np.unique(np.quantile(ordered, np.linspace(0, 1, _KNOTS), method="nearest"))
+    low, high = np.searchsorted(ordered, knots, "left"), np.searchsorted(ordered, knots, "right")
+    middle = (low + high) / (2 * len(ordered))
+    normal = NormalDist()
+    floor = 1 / (2 * _KNOTS)
+    return knots.tolist(), [normal.inv_cdf(min(max(float(p), floor), 1 - floor)) for p in middle]
+
+
+def _edges(values: npt.NDArray[np.float32]) -> list[float]:
+    """Take inner quantiles in which one frequent value counts for no more than one of them, so that the others keep theirs."""
+    distinct, times = np.unique(values, return_counts=True)
+    if len(distinct) < 2:
+        return []
+    weight = np.minimum(times, len(values) / (_EDGES + 1))
+    reached = np.cumsum(weight) / weight.sum()
+    places = np.searchsorted(reached, np.arange(1, _EDGES + 1) / (_EDGES + 1))
+    return [float(v) for v in distinct[np.unique(places)]]

@@ -1,0 +1,179 @@
+"""A prepared folder on the disk: Parquet with page checksums, plan, manifest; and its way back into tensors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from plait.data.columns import Columns, Events, Prepared
+from plait.data.files import check_manifest, file_name, read_parquet, write_parquet
+from plait.data.plan import Plan
+from plait.data.values import flat
+from plait.errors import CorruptError, RecipeError
+from plait.layout import Layout, TableLayout
+
+__all__ = ["load", "read_raw", "save_columns", "save_events", "take_rows", "write_raw"]
+
+_ROWS: Final = 1 << 17
+_WIDE: Final = 512
+
+
+def save_columns(columns: Columns, folder: Path, mapped: bool) -> None:
+    """Write one prepared table: `tables/NAME.parquet`, and beside it its matrix where that is memory-mapped."""
+    path = _table_file(folder, columns.layout.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, pa.Array] = {"part": pa.array(columns.part.numpy())}
+    if not mapped:
+        turned = columns.matrix.numpy().T
+        arrays |= {name: pa.array(np.ascontiguousarray(turned[i])) for i, name in enumerate(_slot_names(columns.layout))}
+    for task, values in columns.labels.items():
+        for slot in range(values.shape[1]):
+            arrays[f"label:{task}:{slot}"] = pa.array(np.ascontiguousarray(values[:, slot].numpy()))
+    arrays |= {f"weight:{task}": pa.array(values.numpy()) for task, values in columns.weights.items()}
+    for name, vector in columns.vectors.items():
+        inner = pa.array(vector.numpy().reshape(-1))
+        arrays[f"vector:{name}"] = pa.FixedSizeListArray.from_arrays(inner, vector.shape[1])
+    write_parquet(pa.table(arrays), path, _ROWS)
+
+
+def matrix_file(folder: Path, table: str) -> Path:
+    """Name the file of a memory-mapped matrix."""
+    return folder / "tables" / f"{file_name(table)}.matrix"
+
+
+def save_events(name: str, events: Events, folder: Path) -> None:
+    """Write one prepared history."""
+    place = folder / "histories" / file_name(name)
+    place.mkdir(parents=True, exist_ok=True)
+    write_parquet(pa.table({"item": pa.array(events.items.numpy())}), place / "items.parquet")
+    for table, span in {"now": events.now, **{f"of.{t}": s for t, s in events.spans.items()}}.items():
+        pair = np.ascontiguousarray(span.numpy().T)
+        file = place / f"{file_name(table)}.parquet"
+        write_parquet(pa.table({"start": pa.array(pair[0]), "end": pa.array(pair[1])}), file)
+    about = {"last": events.last, "tables": list(events.spans)}
+    (place / "history.json").write_text(json.dumps(about))
+
+
+def write_raw(table: str, rows: pa.Table, folder: Path) -> None:
+    """Keep the outside values of a table that has an id."""
+    (folder / "raw").mkdir(parents=True, exist_ok=True)
+    kept = [c for c in rows.column_names if _small(rows.column(c))]
+    write_parquet(rows.select(kept), folder / "raw" / f"{file_name(table)}.parquet")
+
+
+def read_raw(folder: Path, table: str) -> pa.Table:
+    """Read what `write_raw` kept.
+
+    Raises:
+        RecipeError: if nothing was kept.
+    """
+    path = folder / "raw" / f"{file_name(table)}.parquet"
+    if not path.exists():
+        known = sorted(p.stem for p in (folder / "raw").glob("*.parquet"))
+        raise RecipeError(f"Outside values are kept of tables with an `id`: {known}. Asked for `{table}`.")
+    return read_parquet(path)
+
+
+def take_rows(rows: pa.Table, numbers: Tensor) -> pa.Table:
+    """Take rows by row number; 0 gives a row of nulls."""
+    wanted = numbers.to(torch.int64).reshape(-1).numpy()
+    return rows.take(pa.array(wanted - 1, mask=wanted < 1))
+
+
+def load(folder: Path) -> Prepared:
+    """Read a prepared folder and check every file against its manifest.
+
+    Raises:
+        CorruptError: naming the file, for Parquet with row group and column.
+    """
+    check_manifest(folder)
+    plan = Plan.load(folder)
+    tables = {name: _load_columns(folder, layout, plan.layout) for name, layout in plan.layout.tables.items()}
+    histories = {name: _load_events(folder, name) for name in plan.layout.histories}
+    return Prepared(folder, plan.layout, tables, histories, plan)
+
+
+def _load_columns(folder: Path, layout: TableLayout, whole: Layout) -> Columns:
+    table = read_parquet(_table_file(folder, layout.name))
+    mapped = matrix_file(folder, layout.name)
+    shape = (layout.rows + 1, layout.codes + len(layout.keys) + layout.numbers)
+    if table.num_rows != shape[0]:
+        raise CorruptError(f"{_table_file(folder, layout.name)} should have {shape[0]} rows. Found {table.num_rows}.")
+    if mapped.exists():
+        matrix = np.asarray(np.memmap(mapped, np.int32, "c", shape=shape))
+    else:
+        matrix = np.empty(shape, np.int32)
+        names = _slot_names(layout)
+        start = 0
+        for batch in table.select(names).to_batches(max_chunksize=1 << 12) if names else []:
+            block = np.stack([c.to_numpy() for c in batch.columns])
+            matrix[start : start + batch.num_rows] = block.T
+            start += batch.num_rows
+    labels = {}
+    weights = {}
+    for name, task in whole.tasks.items():
+        if task.table == layout.name:
+            slots = [c for c in table.column_names if c.startswith(f"label:{name}:") and c[len(name) + 7 :].isdigit()]
+            labels[name] = torch.from_numpy(
+                np.stack([_numpy(table, f"label:{name}:{i}") for i in range(len(slots))], axis=1)
+            )
+            if f"weight:{name}" in table.column_names:
+                weights[name] = torch.from_numpy(_numpy(table, f"weight:{name}"))
+    vectors = {f.name: torch.from_numpy(_vector(table, f"vector:{f.name}", f.dim)) for f in layout.features if f.dim}
+    return Columns(layout, torch.from_numpy(matrix), vectors, labels, weights, torch.from_numpy(_numpy(table, "part")))
+
+
+def _load_events(folder: Path, name: str) -> Events:
+    place = folder / "histories" / file_name(name)
+    about = json.loads((place / "history.json").read_text())
+    items = torch.from_numpy(_numpy(read_parquet(place / "items.parquet"), "item"))
+
+    def pair(table: str) -> Tensor:
+        rows = read_parquet(place / f"{file_name(table)}.parquet")
+        return torch.from_numpy(np.stack([_numpy(rows, "start"), _numpy(rows, "end")], axis=1))
+
+    return Events(items, {t: pair(f"of.{t}") for t in about["tables"]}, pair("now"), int(about["last"]))
+
+
+def _slot_names(layout: TableLayout) -> list[str]:
+    """Name the packed slots, in their order."""
+    names = [""] * (layout.codes + len(layout.keys) + layout.numbers)
+    for key, slot in layout.keys.items():
+        names[slot] = f"key:{key}"
+    for feature in layout.features:
+        for i, slot in enumerate(feature.slots):
+            names[slot] = f"code:{feature.name}:{i}"
+        for i, slot in enumerate(feature.numbers):
+            names[layout.codes + len(layout.keys) + slot] = f"number:{feature.name}:{i}"
+    return names
+
+
+def _table_file(folder: Path, table: str) -> Path:
+    return folder / "tables" / f"{file_name(table)}.parquet"
+
+
+def _numpy(table: pa.Table, column: str) -> np.ndarray:  # type: ignore[type-arg]
+    # A copy, because torch wants memory that it may write to.
+    return np.array(flat(table.column(column)).to_numpy(zero_copy_only=False))
+
+
+def _vector(table: pa.Table, column: str, dim: int) -> np.ndarray:  # type: ignore[type-arg]
+    return np.array(flat(table.column(column)).flatten().to_numpy(zero_copy_only=False)).reshape(-1, dim)
+
+
+def _small(column: pa.ChunkedArray) -> bool:
+    """Say whether a column is worth showing to a person: no vectors, no bytes, no long documents."""
+    kind = column.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return False
+    if pa.types.is_nested(kind):
+        return pa.types.is_list(kind) and pa.types.is_string(kind.value_type)
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return not text or (pc.mean(pc.binary_length(column)).as_py() or 0) <= _WIDE

@@ -1,0 +1,92 @@
+"""Outside value to number and back: codes of ids and categories, row numbers of tables that have an id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plait.data.values import flat, plain, plain_as
+
+__all__ = ["Vocabulary", "count"]
+
+Ints = npt.NDArray[np.int32]
+_DENSE: Final = 1 << 24
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Values in a fixed order; the value at position `i` has the number `first + i`.
+
+    Codes of a feature count from 1, after 0 for "a value not seen in training", and the packed matrix holds them moved to the
+    feature's place in the table's fused embedding. Row numbers count from 1, and 0 is "no such row".
+
+    Attributes:
+        values: int64 or text, no NULL, no value twice.
+    """
+
+    values: pa.Array
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def encode(self, values: pa.Array | pa.ChunkedArray) -> Ints:
+        """Return the number of each value: from 1, 0 for a value that is not here, -1 for NULL."""
+        array = plain_as(flat(values), self.values.type)
+        missing = array.null_count or flat(values).null_count
+        if pa.types.is_dictionary(array.type):
+            found = pc.index_in(array.dictionary, value_set=self.values).fill_null(-1).to_numpy(zero_copy_only=False)
+            table = np.append(found.astype(np.int32) + 1, np.int32(0))
+            places = array.indices.cast(pa.int32()).fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
+            result = table[places]
+        elif pa.types.is_int64(array.type) and (dense := self._dense()) is not None:
+            lowest, table = dense
+            places = array.fill_null(lowest - 1).to_numpy(zero_copy_only=False) - (lowest - 1)
+            result = table[np.where((places < 0) | (places >= len(table)), 0, places)]
+        else:
+            found = pc.index_in(array, value_set=self.values).fill_null(-1).to_numpy(zero_copy_only=False)
+            result = found.astype(np.int32) + np.int32(1)
+        if missing:
+            result[_missing(values)] = -1
+        return result
+
+    def decode(self, numbers: npt.NDArray[np.integer]) -> pa.Array:
+        """Return the values of numbers; 0 and below give NULL."""
+        wanted = np.asarray(numbers, dtype=np.int64)
+        return self.values.take(pa.array(np.maximum(wanted - 1, 0), mask=wanted < 1))
+
+    def _dense(self) -> tuple[int, Ints] | None:
+        """Make a direct table of a range of whole numbers, where that is not much longer than the vocabulary."""
+        if not len(self.values):
+            return None
+        low, high = pc.min_max(self.values).as_py().values()
+        if high - low > min(_DENSE, 4 * len(self.values) + 1024):
+            return None
+        table = np.zeros(high - low + 2, dtype=np.int32)
+        table[self.values.to_numpy() - (low - 1)] = np.arange(1, len(self.values) + 1, dtype=np.int32)
+        return low, table
+
+
+def _missing(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    return np.asarray(flat(pc.is_null(values, nan_is_null=True)).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def count(values: pa.Array, weights: npt.NDArray[np.int64] | None, least: int) -> Vocabulary:
+    """Collect the values that occur often enough, ascending.
+
+    Args:
+        values: a column, or the flattened values of a many-valued one.
+        weights: how often each entry counts (0: not at all); every entry once where not given.
+        least: values counted fewer times are left out.
+    """
+    array = plain(values)
+    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    places = encoded.indices.cast(pa.int32()).fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    times = np.bincount(places, weights=weights, minlength=len(encoded.dictionary) + 1)[: len(encoded.dictionary)]
+    kept = encoded.dictionary.filter(pa.array(times >= max(least, 1)))
+    return Vocabulary(kept.unique().sort() if len(kept) else kept)
