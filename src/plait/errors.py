@@ -6,6 +6,7 @@
     │   └── CorruptError           a file is truncated, altered or not what its name says
     ├── RunError                   a run folder is damaged, unfinished or of another recipe
     ├── DivergedError              the loss stopped being finite for too many steps in a row: exit code 3
+    ├── Stopped                    a signal asked training to stop; a checkpoint was written
     └── MissingExtraError (ImportError)   an optional dependency is needed: the message holds the install line
 
 Each message says what was read, what it should be, why, what was found and what to do. Each class also inherits the
@@ -22,6 +23,7 @@ __all__ = [
     "PlaitError",
     "RecipeError",
     "RunError",
+    "Stopped",
     "nearest",
 ]
 
@@ -54,6 +56,10 @@ class DivergedError(PlaitError):
     """The loss or a gradient stopped being finite for too many steps in a row."""
 
     exit_code = 3
+
+
+class Stopped(PlaitError):
+    """A signal asked training to stop: the step was finished and a checkpoint written."""
 
 
 class MissingExtraError(PlaitError, ImportError):

@@ -25,7 +25,7 @@ def gather_looked(taken: Sequence[tuple[Tensor, Tensor]]) -> Looked | None:
     Returns:
         None where no lookup got a gradient.
     """
-    found = [(codes, rows.detach(), rows.grad) for codes, rows in taken if rows.grad is not None]
+    found = [(codes.long(), rows.detach(), rows.grad) for codes, rows in taken if rows.grad is not None]
     if len(found) < 2:
         return found[0] if found else None
     codes, order = torch.cat([codes for codes, _, _ in found]).sort(stable=True)

@@ -59,7 +59,10 @@ class Step:
         self._clip = clip
         self._precision: Literal["fp32", "bf16"] = precision
         self._device = device
-        self._shared, self._own = model.shared_tensors(), model.own_tensors()
+        # Tables get no gradient, their looked-up rows do; a method must not lay out zeros for a whole vocabulary.
+        tables = {id(embedding.weight) for embedding in model.embeddings()}
+        self._shared = [tensor for tensor in model.shared_tensors() if id(tensor) not in tables]
+        self._own = [[tensor for tensor in own if id(tensor) not in tables] for own in model.own_tensors()]
 
     def __call__(self, draws: Sequence[Draw], factor: float) -> Outcome:
         """Update the model once.
