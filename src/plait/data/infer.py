@@ -155,5 +155,3 @@ def _histories(seen: Mapping[str, Seen], tables: Mapping[str, Table], keys: list
         why = f"only what came before the example; {each:,.0f} each on average"
         features[place] = Choice(History(of=f"{events}.{thing.column}", last=50), why)
     return features
-
-

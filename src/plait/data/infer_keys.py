@@ -119,9 +119,7 @@ def _contained(values: pa.ChunkedArray, ids: pa.ChunkedArray) -> float:
     return float(pc.mean(held.cast(pa.int8())).as_py())
 
 
-def made_tables(
-    tables: Mapping[str, Seen], ids: Mapping[str, str], keys: list[Key]
-) -> tuple[dict[str, Table], list[Key]]:
+def made_tables(tables: Mapping[str, Seen], ids: Mapping[str, str], keys: list[Key]) -> tuple[dict[str, Table], list[Key]]:
     """Make tables of identifiers that come back and have no table of their own, such as users.
 
     Returns:

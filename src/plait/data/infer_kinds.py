@@ -102,7 +102,7 @@ def _list(seen: Profile) -> Choice:
 
 def _text(seen: Profile) -> Choice:
     """Read a text column: dates, many values, a category, words, or an identifier."""
-    if seen.dates > 0.95:
+    if seen.dates == 1:
         return Choice(Time(), f"dates written as text, {_n(seen.distinct)} different")
     if seen.many:
         most = max(1, min(64, seen.many.most))

@@ -77,8 +77,10 @@ def looks_like_id(name: str) -> bool:
     if not parts:
         return False
     last = parts[-1]
-    return last in ID_WORDS or (len(last) > 4 and last.endswith("id") and last[:-2] in ENTITY_WORDS) or (
-        len(parts) == 1 and last in ENTITY_WORDS
+    return (
+        last in ID_WORDS
+        or (len(last) > 4 and last.endswith("id") and last[:-2] in ENTITY_WORDS)
+        or (len(parts) == 1 and last in ENTITY_WORDS)
     )
 
 

@@ -152,10 +152,11 @@ def _split(guess: Guess) -> list[str]:
     split: Split = guess.split
     values: dict[str, object] = {"by": split.by} | ({"column": split.column} if split.column else {})
     values |= {"valid": split.valid, "test": split.test}
-    others = ["# or: {by: random}"] if split.by != "random" else []
-    if any(table.keys for table in guess.tables.values()):
-        others.append("# or: {by: user}: a user's rows all on one side; {by: last, n: 1}: the last row of each user tests")
-    return [f"split: {_flow(values)}  # {_one_line(guess.why['split'])}", *others, ""]
+    others = ["random: at random"] if split.by != "random" else []
+    if any(guess.tables[task.table].keys for task in guess.tasks):
+        others += ["user: all rows of a user on one side", "{by: last, n: 1}: the newest row of each user tests"]
+    alternatives = [f"# or by {other}" if other[0] != "{" else f"# or {other}" for other in others]
+    return [f"split: {_flow(values)}  # {_one_line(guess.why['split'])}", *alternatives, ""]
 
 
 def _settings(guess: Guess) -> list[str]:
@@ -188,5 +189,3 @@ def _batch(guess: Guess, tables: set[str]) -> int:
     while size < 4096 and size * 200 < rows:
         size *= 2
     return size
-
-

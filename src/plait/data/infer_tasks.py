@@ -55,9 +55,7 @@ def likely_tasks(
 def _from_columns(table: Seen, features: Mapping[str, Choice], keys: set[str]) -> list[Likely]:
     """Collect what single columns suggest."""
     texts = tuple(
-        f"{table.name}.{name}"
-        for name in table.profiles
-        if isinstance(_choice(features, table.name, name).feature, Text)
+        f"{table.name}.{name}" for name in table.profiles if isinstance(_choice(features, table.name, name).feature, Text)
     )
     names = list(table.profiles)
     found: list[Likely] = []

@@ -36,7 +36,7 @@ def find_time(table: Seen, events: bool) -> str | None:
 
 def _is_moment(seen: Profile) -> bool:
     """Tell whether values are moments in a form that can be ordered."""
-    return seen.shape == "time" or seen.dates > 0.99 or epoch_seconds(seen) is not None
+    return seen.shape == "time" or seen.dates == 1 or epoch_seconds(seen) is not None
 
 
 def _rank(seen: Profile) -> tuple[int, int]:
@@ -45,9 +45,7 @@ def _rank(seen: Profile) -> tuple[int, int]:
     return next((i for i, word in enumerate(_EVENTS) if word in parts), len(_EVENTS)), -seen.distinct
 
 
-def find_split(
-    seen: Mapping[str, Seen], tables: Mapping[str, Table], tasks: tuple[Likely, ...]
-) -> tuple[Split, str]:
+def find_split(seen: Mapping[str, Seen], tables: Mapping[str, Table], tasks: tuple[Likely, ...]) -> tuple[Split, str]:
     """Choose how rows are split, and say why.
 
     Args:

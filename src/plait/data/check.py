@@ -1,0 +1,79 @@
+"""PASS, WARN or FAIL for everything that can be said of a recipe's tables before training, with example rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from plait.data.check_context import Context
+from plait.data.check_finding import Finding, lines, to_json
+from plait.data.check_labels import check_labels
+from plait.data.check_leaks import check_leaks
+from plait.data.check_split import check_split, check_unseen
+from plait.data.check_tables import check_columns, check_ids, check_keys, check_types, open_tables
+from plait.data.check_values import check_constants, check_numbers, check_texts, check_times
+from plait.data.engine import Engine
+from plait.data.infer_features import infer_features
+from plait.errors import PlaitError
+from plait.schema import Feature, History, Schema
+
+__all__ = ["Finding", "check", "lines", "to_json"]
+
+_CHECKS = (
+    check_columns,
+    check_types,
+    check_ids,
+    check_keys,
+    check_numbers,
+    check_constants,
+    check_texts,
+    check_times,
+    check_labels,
+    check_leaks,
+    check_split,
+    check_unseen,
+)
+
+
+def check(schema: Schema, base: Path, tell: Callable[[str, int, int], None] | None = None) -> list[Finding]:
+    """Check a recipe against its tables; nothing is trained or written.
+
+    Args:
+        schema: tables, features, tasks and split; features that it does not name are inferred.
+        base: the folder that sources are relative to.
+        tell: is told what is done, how much of it and how much there is.
+
+    Returns:
+        One finding per check and table, column or task, in a fixed order: files, columns, types, ids, keys, numbers,
+        constants, texts, times, labels, leaks, split, unseen values.
+    """
+    findings: list[Finding] = []
+    with Engine(base) as engine:
+        context = Context(schema, engine)
+        for name, finding in open_tables(schema, engine, tell):
+            findings.append(finding)
+            if finding.status != "FAIL" or finding.message.startswith("should have rows"):
+                context.tables.append(name)
+        context.features = _features(context, base)
+        for number, look in enumerate(_CHECKS):
+            if tell is not None:
+                tell("checking", number, len(_CHECKS))
+            findings += look(context)
+        if tell is not None:
+            tell("checking", len(_CHECKS), len(_CHECKS))
+    return findings
+
+
+def _features(context: Context, base: Path) -> dict[str, Feature]:
+    """Add the features that the recipe leaves open, and leave out those of columns that are not there."""
+    schema = context.schema
+    opened = {name: table for name, table in schema.tables.items() if name in context.tables}
+    try:
+        features = infer_features(opened, base, context.engine) | schema.features
+    except PlaitError:
+        features = schema.features
+    return {
+        place: feature
+        for place, feature in features.items()
+        if isinstance(feature, History) or place.partition(".")[2] in context.columns(place.partition(".")[0])
+    }
