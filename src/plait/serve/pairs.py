@@ -1,0 +1,82 @@
+"""Examples that are in no table: a user with each of some items, scored for every task in one batch."""
+
+from typing import final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from plait.data.columns import Columns
+from plait.run.run import Run
+from plait.serve.shape import Pairing
+
+__all__ = ["Pairs", "Seen"]
+
+
+@final
+class Seen:
+    """Who has had what: the event table's pairs, grouped by user.
+
+    Attributes:
+        again: whether people in these data come back to what they had: more than a tenth of the events are repetitions.
+    """
+
+    def __init__(self, run: Run, pairing: Pairing) -> None:
+        columns = run.prepared.tables[pairing.table]
+        users = columns.matrix[1:, columns.layout.keys[pairing.user_key]].long()
+        items = columns.matrix[1:, columns.layout.keys[pairing.item_key]].long()
+        self._order = users.argsort(stable=True)
+        self._items = items[self._order]
+        count = run.layout.tables[columns.layout.targets[pairing.user_key]].rows + 1
+        self._ends = torch.bincount(users, minlength=count).cumsum(0)
+        known = (users > 0) & (items > 0)
+        pairs = users[known] * (int(items.max()) + 1 if len(items) else 1) + items[known]
+        self.again = len(pairs) > 0 and len(torch.unique(pairs)) < 0.9 * len(pairs)
+        self.popularity = torch.bincount(items, minlength=run.layout.tables[pairing.items].rows + 1)
+        self.popularity[0] = 0
+
+    def items(self, user: int) -> Int[Tensor, " n"]:
+        """Return the items of a user's events, in the order of the table."""
+        start, stop = self._span(user)
+        return self._items[start:stop]
+
+    def rows(self, user: int) -> Int[Tensor, " n"]:
+        """Return the rows of a user's events in the event table."""
+        start, stop = self._span(user)
+        return self._order[start:stop] + 1
+
+    def _span(self, user: int) -> tuple[int, int]:
+        return (int(self._ends[user - 1]) if user > 0 else 0), int(self._ends[user])
+
+
+@final
+class Pairs:
+    """Scores examples made of keys alone; what else the table holds of an example is not known yet, and absent.
+
+    Args:
+        run: the run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def outputs(self, table: str, keys: dict[str, Int[Tensor, " B"]], tasks: list[str]) -> dict[str, Float[Tensor, "B _"]]:
+        """Run tasks of a table on new examples.
+
+        Args:
+            table: the examples' table.
+            keys: key column -> row numbers it leads to; keys not named lead nowhere.
+            tasks: which tasks.
+        """
+        size = len(next(iter(keys.values())))
+        columns = self._columns(table, keys, size)
+        return self._run.scorer.outputs(table, torch.arange(1, size + 1), tasks, columns)
+
+    def _columns(self, table: str, keys: dict[str, Tensor], size: int) -> Columns:
+        known = self._run.prepared.tables[table]
+        matrix = torch.zeros(size + 1, known.matrix.shape[1], dtype=torch.int32)
+        for key, rows in keys.items():
+            matrix[1:, known.layout.keys[key]] = rows.int()
+        vectors = {name: vector.new_zeros(size + 1, vector.shape[1]) for name, vector in known.vectors.items()}
+        part = torch.zeros(size + 1, dtype=torch.uint8)
+        return Columns(known.layout, matrix, vectors, {}, {}, part)

@@ -1,0 +1,318 @@
+"""What a run can answer, with no HTTP in it: the routes, the command line and tests use the same object."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from threading import RLock
+from typing import Any, Final, final
+
+import pyarrow as pa
+import torch
+
+from plait.errors import DataError
+from plait.run.predict import table_of
+from plait.run.run import Run
+from plait.serve.catalogue import Catalogue
+from plait.serve.places import Places
+from plait.serve.ranker import Ranker
+from plait.serve.readings import reading, truth
+from plait.serve.shape import Pairing, Shape, shape_of
+from plait.serve.wire import (
+    Asked,
+    Card,
+    Fact,
+    Home,
+    ItemPage,
+    Listing,
+    Prediction,
+    Recommendation,
+    RowsPage,
+    Scored,
+    Shelf,
+    Similar,
+    TableSummary,
+    TaskSummary,
+    UserPage,
+)
+from plait.tasks.base import Head
+
+__all__ = ["PARTS", "Service"]
+
+PARTS: Final = ("test", "valid", "train", "all")
+"""Which rows of a table can be looked through; those of the test part first, as the model never saw them."""
+
+_SIDE: Final = 6
+_PER_PAGE: Final = 24
+_SOME: Final = 8
+_POPULAR: Final = 12
+_PART_NUMBER: Final = {"train": 1, "valid": 2, "test": 3}
+
+
+@final
+class Service:
+    """Answers for one run.
+
+    The model runs one question at a time, so an answer does not depend on what others ask at that moment.
+
+    Args:
+        run: a finished run.
+
+    Attributes:
+        shape: who is recommended what.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.shape: Shape = shape_of(run.layout)
+        self._places = Places(run)
+        self._ranker = Ranker(run, self._places)
+        self._lock = RLock()
+        self._catalogues: dict[str, Catalogue] = {}
+
+    def catalogue(self, table: str) -> Catalogue | None:
+        """Return the rows of a table as cards; None for a table that does not exist or has no `id`."""
+        settings = self.run.recipe.tables.get(table)
+        if settings is None or settings.id is None:
+            return None
+        with self._lock:
+            if table not in self._catalogues:
+                self._catalogues[table] = Catalogue(self.run, table)
+            return self._catalogues[table]
+
+    def home(self) -> Home:
+        """Return what the first page shows."""
+        shape, tables = self.shape, self.run.layout.tables
+        return Home(
+            recipe=self.run.recipe.name,
+            users=shape.users,
+            user_count=tables[shape.users].rows if shape.users else 0,
+            items=shape.items,
+            item_count=tables[shape.items].rows if shape.items else 0,
+            tasks=self._task_summaries,
+            tables=[
+                TableSummary(name=name, rows=tables[name].rows, tasks=self.pointwise(name))
+                for name in shape.tables
+                if self.run.recipe.tables[name].id is not None
+            ],
+            some_users=self._some_users(),
+            popular=self._popular(),
+        )
+
+    def listing(self, table: str, query: str = "", page: int = 1) -> Listing | None:
+        """Search a table by id or words; None where there is no such table."""
+        catalogue = self.catalogue(table)
+        if catalogue is None:
+            return None
+        found = catalogue.search(query)
+        page, pages, rows = _page(found, page)
+        return Listing(table=table, query=query, found=len(found), page=page, pages=pages, cards=catalogue.cards(rows))
+
+    def table_rows(self, table: str, part: str = "test", query: str = "", page: int = 1) -> RowsPage | None:
+        """Return rows with predictions beside the observed labels; None where the table has no tasks or no `id`."""
+        catalogue = self.catalogue(table)
+        if catalogue is None or table not in self.shape.tables:
+            return None
+        among = None
+        if part in _PART_NUMBER:
+            among = (self.run.prepared.tables[table].part == _PART_NUMBER[part]).nonzero()[:, 0].tolist()
+        found = catalogue.search(query, among)
+        page, pages, rows = _page(found, page)
+        cards = [
+            card.model_copy(update={"predictions": known})
+            for card, known in zip(catalogue.cards(rows), self.predictions(table, rows), strict=True)
+        ]
+        return RowsPage(
+            table=table,
+            part=part,
+            query=query,
+            found=len(found),
+            page=page,
+            pages=pages,
+            columns=[column.replace("_", " ") for column in catalogue.columns],
+            tasks=self.pointwise(table),
+            rows=cards,
+        )
+
+    def recommend(self, user: str, count: int) -> Recommendation | None:
+        """Return the best items for a user, each with every task's prediction; None for an unknown user."""
+        users, row = self._user(user)
+        if users is None or row is None:
+            return None
+        shelf = self._shelf(self.shape.pairings[0], row, count)
+        return Recommendation(user=users.card(row), ranked_by=shelf.ranked_by, items=shelf.items)
+
+    def user(self, user: str, count: int) -> UserPage | None:
+        """Return all that a user's page shows; None for an unknown user."""
+        users, row = self._user(user)
+        if users is None or row is None:
+            return None
+        main, *others = self.shape.pairings
+        shown = [pairing for pairing in others if self.catalogue(pairing.items) and (pairing.ranks or pairing.retrieval)]
+        shelves = [self._shelf(main, row, count), *[self._shelf(pairing, row, _SIDE) for pairing in shown]]
+        card = users.card(row).model_copy(update={"predictions": self._about(row)})
+        events = len(self._ranker.seen(main).rows(row))
+        return UserPage(user=card, history=self._history(main, row, count), events=events, shelves=shelves)
+
+    def similar(self, table: str, item: str, count: int) -> Similar | None:
+        """Return the rows of a table nearest to one of them; None for an unknown row or table."""
+        catalogue = self.catalogue(table)
+        row = None if catalogue is None else catalogue.row(item)
+        if catalogue is None or row is None:
+            return None
+        with self._lock:
+            rows, scores = self._places.near(table, row, count)
+        cards = zip(catalogue.cards(rows), scores, strict=True)
+        items = [card.model_copy(update={"score": score}) for card, score in cards]
+        return Similar(item=catalogue.card(row), by=self._places.space(table), items=items)
+
+    def item(self, table: str, item: str, count: int) -> ItemPage | None:
+        """Return all that an item's page shows; None for an unknown item or table."""
+        similar = self.similar(table, item, count)
+        catalogue = self.catalogue(table)
+        row = None if catalogue is None else catalogue.row(item)
+        if similar is None or row is None:
+            return None
+        known = self.predictions(table, [row])[0]
+        return ItemPage(item=similar.item.model_copy(update={"predictions": known}), similar=similar)
+
+    def predict(self, asked: Asked) -> Scored:
+        """Score rows that are in no table.
+
+        Raises:
+            RecipeError: there is no such table.
+            DataError: the rows do not hold what the table's tasks read.
+        """
+        try:
+            rows = pa.Table.from_pylist(asked.rows)
+        except (pa.ArrowException, OverflowError, UnicodeError) as error:
+            raise DataError(
+                f"The values of a column should be of one kind that a table can hold. Found: {error}."
+            ) from error
+        table = table_of(self.run, rows, asked.table)
+        with self._lock:
+            scores = self.run.predict(rows, table)
+        return Scored(table=table, rows=[{name: _said(value) for name, value in row.items()} for row in scores.to_pylist()])
+
+    def predictions(self, table: str, rows: Sequence[int]) -> list[list[Prediction]]:
+        """Predict the pointwise tasks of rows of a table, with the observed labels beside."""
+        tasks = self.pointwise(table)
+        if not rows or not tasks:
+            return [[] for _ in rows]
+        with self._lock:
+            outputs = self.run.scorer.outputs(table, torch.tensor(rows), tasks)
+        labels, layout = self.run.prepared.tables[table].labels, self.run.layout
+        return [
+            [reading(layout.tasks[t], self._names(t), outputs[t][i], labels[t][row]) for t in tasks]
+            for i, row in enumerate(rows)
+        ]
+
+    def pointwise(self, table: str) -> list[str]:
+        """Name the tasks of a table that predict something of each row by itself."""
+        model, tasks = self.run.model, self.run.layout.tasks
+        return [name for name, task in tasks.items() if task.table == table and isinstance(model.head(name), Head)]
+
+    @cached_property
+    def _task_summaries(self) -> list[TaskSummary]:
+        found = []
+        for name, task in self.run.report.tasks.items():
+            joint, alone = task.joint.get(task.metric), task.alone.get(task.metric)
+            layout = self.run.layout.tasks[name]
+            found.append(
+                TaskSummary(
+                    name=name,
+                    kind=layout.kind,
+                    table=layout.table,
+                    metric=task.metric,
+                    joint=None if joint is None else joint.value,
+                    alone=None if alone is None else alone.value,
+                    verdict=None if task.gain is None else task.gain.verdict,
+                )
+            )
+        return found
+
+    def _some_users(self) -> list[Card]:
+        users = None if self.shape.users is None else self.catalogue(self.shape.users)
+        if users is None or users.rows == 0:
+            return []
+        step = max(1, users.rows // _SOME)
+        return users.cards(list(range(1 + step // 2, users.rows + 1, step))[:_SOME])
+
+    def _popular(self) -> list[Card]:
+        items = None if self.shape.items is None else self.catalogue(self.shape.items)
+        if items is None or items.rows == 0:
+            return []
+        if not self.shape.pairings:
+            return items.cards(range(1, min(items.rows, _POPULAR) + 1))
+        popularity = self._ranker.seen(self.shape.pairings[0]).popularity
+        return items.cards(popularity.argsort(descending=True, stable=True)[: min(items.rows, _POPULAR)].tolist())
+
+    def _names(self, task: str) -> list[str]:
+        head = self.run.model.head(task)
+        assert isinstance(head, Head)
+        return head.columns
+
+    def _user(self, user: str) -> tuple[Catalogue | None, int | None]:
+        users = None if self.shape.users is None else self.catalogue(self.shape.users)
+        return users, None if users is None else users.row(user)
+
+    def _shelf(self, pairing: Pairing, user: int, count: int) -> Shelf:
+        """Rank the items of a pairing for a user and predict every task for those shown."""
+        catalogue = self.catalogue(pairing.items)
+        assert catalogue is not None
+        with self._lock:
+            rows, scores, by = self._ranker.ranked(pairing, user, count)
+            known = self._ranker.predictions(pairing, user, rows)
+            again = self._ranker.seen(pairing).again
+        cards = zip(catalogue.cards(rows), scores, known, strict=True)
+        items = [card.model_copy(update={"score": score, "predictions": found}) for card, score, found in cards]
+        return Shelf(table=pairing.items, event=pairing.table, ranked_by=by, again=again, items=items)
+
+    def _about(self, user: int) -> list[Prediction]:
+        """Predict what tables with no key but the user's say of a user, and tasks on the users themselves."""
+        assert self.shape.users is not None
+        found: list[Prediction] = []
+        with self._lock:
+            for table, key in self.shape.about.items():
+                found += self._ranker.about(table, key, self.pointwise(table), user)
+        return [*found, *self.predictions(self.shape.users, [user])[0]]
+
+    def _history(self, pairing: Pairing, user: int, count: int) -> list[Card]:
+        """Return a user's newest events, newest first, with what was observed of each."""
+        catalogue = self.catalogue(pairing.items)
+        assert catalogue is not None
+        seen = self._ranker.seen(pairing)
+        row_of = dict(zip(seen.items(user).tolist(), seen.rows(user).tolist(), strict=True))
+        items = [item for item in self._newest(pairing, user, count) if item > 0]
+        labels = self.run.prepared.tables[pairing.table].labels
+        cards = []
+        for item, card in zip(items, catalogue.cards(items), strict=True):
+            row = row_of.get(item)
+            known = {} if row is None else {t: truth(self.run.layout.tasks[t], labels[t][row]) for t in pairing.tasks}
+            facts = [Fact(name=t, value=value) for t, value in known.items() if value is not None]
+            cards.append(card.model_copy(update={"truths": facts}))
+        return cards
+
+    def _newest(self, pairing: Pairing, user: int, count: int) -> list[int]:
+        if self.shape.history is None:
+            return [int(item) for item in self._ranker.seen(pairing).items(user).flip(0)[:count]]
+        events = self.run.prepared.histories[self.shape.history]
+        start, stop = (int(value) for value in events.now[user])
+        return [int(item) for item in events.items[max(start, stop - count) : stop].flip(0)]
+
+
+def _said(value: Any) -> Any:  # noqa: ANN401
+    """Write a value as JSON can hold it: no NaN, no infinity, times in words."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_said(part) for part in value]
+    return value if value is None or isinstance(value, bool | int) else str(value)
+
+
+def _page(found: list[int], page: int) -> tuple[int, int, list[int]]:
+    """Cut one page out of what was found: its number, how many there are, its rows."""
+    pages = max(1, -(-len(found) // _PER_PAGE))
+    page = min(page, pages)
+    return page, pages, found[(page - 1) * _PER_PAGE : page * _PER_PAGE]
