@@ -17,7 +17,7 @@ _HEAVY: Final = 10.0
 _TIED: Final = 0.5
 _SAMPLE: Final = 100_000
 _KNOTS: Final = 256
-_EDGES: Final = 31
+_EDGES: Final = 127
 _FARTHEST: Final = 16.0
 
 
@@ -37,7 +37,7 @@ class NumberPlan(Settings):
     missing: bool = False
     """Whether the training part has missing values, so that an indicator is worth its place."""
     edges: list[float] = []
-    """Inner quantiles of the final values, ascending, none twice."""
+    """Of the final values, ascending, none twice: all distinct ones where there are few, else inner quantiles."""
 
 
 def fit(train: Floats, wanted: Literal["auto", "none", "log", "quantile"]) -> NumberPlan:
@@ -134,6 +134,8 @@ def _edges(values: npt.NDArray[np.float32]) -> list[float]:
     distinct, times = np.unique(values, return_counts=True)
     if len(distinct) < 2:
         return []
+    if len(distinct) <= _EDGES:
+        return [float(v) for v in distinct]
     weight = np.minimum(times, len(values) / (_EDGES + 1))
     reached = np.cumsum(weight) / weight.sum()
     places = np.searchsorted(reached, np.arange(1, _EDGES + 1) / (_EDGES + 1))

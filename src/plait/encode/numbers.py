@@ -1,4 +1,4 @@
-"""Numbers as they are, or piecewise linear between their quantiles."""
+"""Numbers as they are, or as a learned function of each, piecewise linear between its quantiles."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -59,16 +59,16 @@ class PlainNumbers(NumberEncoder):
 
 @final
 class PiecewiseNumbers(NumberEncoder):
-    """Encode every number piecewise linearly between its quantiles, then project each feature by itself.
+    r"""Turn every number into a learned function of it that is linear between its edges and may jump at them.
 
-    With ascending edges b_1 .. b_K of a feature, the value v becomes
+    With ascending edges b_1 .. b_K of a feature, a value v in [b_k, b_{k+1}) becomes
 
-        [v, m, r_1 .. r_{K-1}],   r_k = clip((v - b_k) / (b_{k+1} - b_k), 0, 1)
+    .. math:: \sum_{j<k} w_j + w_k \frac{v - b_k}{b_{k+1} - b_k} + c_k + u v + d m
 
-    where m marks a missing value, and a feature's own matrix projects that to `width` numbers: a learned function of v
-    that is linear within each bin, and linear in v beyond the outer quantiles. Where the paper leaves the outermost
-    bins open instead, v itself is passed on, so that an extreme value keeps its size. Features without edges (times)
-    are passed on as they are.
+    with w, c, u, d learned vectors and m the mark of a missing value. The terms with w are the piecewise-linear encoding
+    of the paper, projected; c is an embedding of the bin, which lets single values stand out (an amount of exactly 15,024);
+    u carries what lies beyond the outermost edges. The sum over j is made once for a table, so that a row costs one lookup
+    however many bins there are. Features without edges (times) are passed on as they are.
 
     Args:
         features: the number and time features of a table.
@@ -84,44 +84,55 @@ class PiecewiseNumbers(NumberEncoder):
 
     values: Tensor
     marks: Tensor
-    low: Tensor
-    scale: Tensor
+    edges: Tensor
+    bins: Tensor
+    first: Tensor
 
     def __init__(self, features: Sequence[FeatureLayout], width: int) -> None:
         super().__init__()
         cut = [feature for feature in features if len(feature.edges) > 1]
         self.plain = PlainNumbers([feature for feature in features if len(feature.edges) <= 1])
-        self.width = len(cut) * width + self.plain.width
         start = len(cut) * width
+        self.width = start + self.plain.width
         self.spans = _spans([feature.name for feature in cut], [width] * len(cut))
         self.spans |= {name: (start + a, start + b) for name, (a, b) in self.plain.spans.items()}
-        bins = max((len(feature.edges) - 1 for feature in cut), default=0)
-        low, scale = torch.zeros(len(cut), bins), torch.zeros(len(cut), bins)
+        count = max((len(feature.edges) for feature in cut), default=0)
+        edges, bins = torch.full((len(cut), count), float("inf")), torch.zeros(len(cut), count + 1, 2)
         for row, feature in enumerate(cut):
-            edges = torch.tensor(feature.edges)
-            gaps = edges[1:] - edges[:-1]
-            low[row, : len(gaps)] = edges[:-1]
-            scale[row, : len(gaps)] = torch.where(gaps > 0, 1 / gaps, 0)
-        self.register_buffer("values", torch.tensor([f.numbers[0] for f in cut], dtype=torch.int64), persistent=False)
+            own = torch.tensor(feature.edges)
+            edges[row, : len(own)] = own
+            bins[row, 1 : len(own), 0] = own[:-1]
+            bins[row, 1 : len(own), 1] = 1 / (own[1:] - own[:-1])
         marks = [f.numbers[1] if len(f.numbers) > 1 else -1 for f in cut]
+        self.register_buffer("values", torch.tensor([f.numbers[0] for f in cut], dtype=torch.int64), persistent=False)
         self.register_buffer("marks", torch.tensor(marks, dtype=torch.int64), persistent=False)
-        self.register_buffer("low", low, persistent=False)
-        self.register_buffer("scale", scale, persistent=False)
-        self.weight = nn.Parameter(torch.empty(len(cut), bins + 2, width))
-        self.bias = nn.Parameter(torch.zeros(len(cut), 1, width))
-        bound = (bins + 2) ** -0.5
-        nn.init.uniform_(self.weight, -bound, bound)
+        self.register_buffer("edges", edges, persistent=False)
+        self.register_buffer("bins", bins.flatten(0, 1), persistent=False)
+        self.register_buffer("first", torch.arange(len(cut)) * (count + 1), persistent=False)
+        self.rise = nn.Parameter(torch.empty(len(cut), count + 1, width))
+        self.jump = nn.Parameter(torch.empty(len(cut), count + 1, width))
+        self.straight = nn.Parameter(torch.empty(len(cut), width))
+        self.missing = nn.Parameter(torch.empty(len(cut), width))
+        bound = (count + 1) ** -0.5
+        for drawn in (self.rise, self.straight, self.missing):
+            nn.init.uniform_(drawn, -bound, bound)
+        nn.init.normal_(self.jump, std=0.1)
 
     def forward(self, numbers: Float[Tensor, "B F"]) -> Float[Tensor, "B D"]:
-        """Encode all features in one batched product."""
-        if self.weight.shape[0] == 0:
+        """Find each value's bin and read the function there."""
+        if self.values.shape[0] == 0:
             return self.plain(numbers)
         value = numbers.index_select(1, self.values)
+        # A value equal to an edge is in the bin that starts there.
+        place = torch.searchsorted(self.edges, value.T.contiguous(), right=True).T + self.first
+        low, scale = self.bins.index_select(0, place.flatten()).view(*place.shape, 2).unbind(-1)
+        level = self.rise.cumsum(1) - self.rise + self.jump
+        table = torch.cat([level, self.rise], dim=-1).flatten(0, 1)
+        level, rise = nn.functional.embedding(place, table).chunk(2, dim=-1)
+        found = level + rise * ((value - low) * scale)[:, :, None] + value[:, :, None] * self.straight
         mark = numbers.index_select(1, self.marks.clamp(min=0)) * (self.marks >= 0)
-        bins = ((value[:, :, None] - self.low) * self.scale).clamp(0, 1)
-        joined = torch.cat([value[:, :, None], mark[:, :, None], bins], dim=-1)
-        projected = torch.baddbmm(self.bias, joined.transpose(0, 1), self.weight).transpose(0, 1).flatten(1)
-        return torch.cat([projected, self.plain(numbers)], dim=1)
+        found = found + mark[:, :, None] * self.missing
+        return torch.cat([found.flatten(1), self.plain(numbers)], dim=1)
 
 
 def _spans(names: Sequence[str], widths: Sequence[int]) -> dict[str, tuple[int, int]]:
