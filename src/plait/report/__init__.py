@@ -2,6 +2,7 @@
 
 from plait.report.content import DataReport, Figure, GainFigure, Report, TaskReport
 from plait.report.figures import Cosine, DataSummary, Figures, Gate, LabelSummary, Weights
+from plait.report.html import render
 from plait.report.words import compare_lines, compare_rows, comparison_lines, metric_name, summary
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "compare_rows",
     "comparison_lines",
     "metric_name",
+    "render",
     "summary",
 ]

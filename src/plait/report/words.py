@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from plait.report.content import Figure, GainFigure, Report, TaskReport
 
-__all__ = ["compare_lines", "compare_rows", "comparison_lines", "metric_name", "number", "percent", "summary"]
+__all__ = ["compare_lines",
+    "compare_rows",
+    "comparison_lines",
+    "gain_words",
+    "headline",
+    "metric_name",
+    "number", "percent", "summary"]
 
 _NAMES = {
     "auc": "AUC",
@@ -65,7 +71,8 @@ def _span(figure: Figure | None) -> str:
     return f"{number(figure.value)} [{number(figure.low)}–{number(figure.high)}]"
 
 
-def _gain(gain: GainFigure | None) -> str:
+def gain_words(gain: GainFigure | None) -> str:
+    """Write a gain with its interval."""
     if gain is None or gain.value is None:
         return "–"
     if gain.low is None or gain.high is None:
@@ -92,6 +99,25 @@ def _with_verdict(report: Report, verdict: str) -> list[str]:
         for name, task in report.tasks.items()
         if task.gain is not None and task.gain.value is not None and task.gain.verdict == verdict
     ]
+
+
+def headline(report: Report) -> str:
+    """Say in one line what sharing did."""
+    helped, same, hurt = (len(_with_verdict(report, verdict)) for verdict in ("better", "same", "worse"))
+    compared = helped + same + hurt
+    if not compared:
+        return "Not compared with the tasks alone"
+    if compared == 1:
+        return f"Sharing {'helped' if helped else 'hurt' if hurt else 'made no difference to'} the one task compared"
+    if not helped and not hurt:
+        return f"Sharing made no measurable difference to any of {compared} tasks"
+    if hurt and not helped:
+        return f"Sharing hurt {_out_of(hurt, compared)}"
+    return f"Sharing helped {_out_of(helped, compared)} and hurt {hurt or 'none'}"
+
+
+def _out_of(some: int, compared: int) -> str:
+    return f"all {compared} tasks" if some == compared else f"{some} of {compared} tasks"
 
 
 def summary(report: Report) -> list[str]:
@@ -131,10 +157,11 @@ def comparison_lines(report: Report) -> list[str]:
     for name, task in report.tasks.items():
         verdict = task.gain.verdict if task.gain is not None and task.gain.value is not None else "–"
         joint, alone = task.joint.get(task.metric), task.alone.get(task.metric)
-        rows.append([name, metric_name(task.metric), _span(joint), _span(alone), _gain(task.gain), verdict])
+        rows.append([name, metric_name(task.metric), _span(joint), _span(alone), gain_words(task.gain), verdict])
     if any(task.trees for task in report.tasks.values()):
-        for row, task in zip(rows, [None, *report.tasks.values()], strict=True):
-            row.insert(4, "trees" if task is None else _span(task.trees.get(task.metric)))
+        trees = [_span(task.trees.get(task.metric)) for task in report.tasks.values()]
+        for row, cell in zip(rows, ["trees", *trees], strict=True):
+            row.insert(4, cell)
     reasons = [
         f"{name}: {metric_name(task.metric)} is undefined, {task.joint[task.metric].reason}."
         for name, task in report.tasks.items()
@@ -183,7 +210,7 @@ def compare_lines(reports: dict[str, Report]) -> list[str]:
     tasks = {name: task.metric for report in reversed(reports.values()) for name, task in report.tasks.items()}
     first = next(iter(reports.values()))
     for name in dict.fromkeys([*first.tasks, *tasks]):
-        cells = [report.tasks[name] if name in report.tasks else None for report in reports.values()]
+        cells = [report.tasks.get(name) for report in reports.values()]
         metric = tasks[name]
         table.append([name, metric_name(metric), *(_span(task.joint.get(metric)) if task else "–" for task in cells)])
     table.append(["mean gain", "against alone", *(percent(report.gain) for report in reports.values())])
