@@ -1,0 +1,46 @@
+"""Losses -> one update of the shared part."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from plait.balance.base import Balancer
+from plait.balance.gradients import Gradients, UPGrad
+from plait.balance.uncertainty import Uncertainty
+from plait.balance.weights import Average, Fixed, Maximum
+
+__all__ = ["AnyBalance", "Average", "Balancer", "Fixed", "Gradients", "Maximum", "UPGrad", "Uncertainty", "build_balancer"]
+
+AnyBalance = Annotated[
+    Average.Settings | Fixed.Settings | Maximum.Settings | Uncertainty.Settings | UPGrad.Settings,
+    Field(discriminator="kind"),
+]
+
+
+def build_balancer(
+    settings: Average.Settings | Fixed.Settings | Maximum.Settings | Uncertainty.Settings | UPGrad.Settings,
+    task_names: Sequence[str],
+    weights: Sequence[float],
+) -> Balancer:
+    """Build the balancer that the settings describe.
+
+    Args:
+        settings: the method.
+        task_names: the tasks, in the order of the losses.
+        weights: the recipe's weight of each task, which multiplies its loss.
+
+    Raises:
+        RecipeError: the settings name a task that does not exist.
+    """
+    match settings:
+        case Average.Settings():
+            return Average(weights)
+        case Fixed.Settings():
+            return Fixed(weights, task_names, settings)
+        case Maximum.Settings():
+            return Maximum(weights)
+        case Uncertainty.Settings():
+            return Uncertainty(weights)
+        case UPGrad.Settings():
+            return Gradients(weights, UPGrad.weighting())
