@@ -1,4 +1,4 @@
-"""New rows through the frozen plan: the same code that packed the training table, so that serving sees what training saw."""
+"""New rows through the frozen plan: the same code that packed the training table, so that serving sees what it saw."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = ["apply"]
 def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | None = None) -> Columns:
     """Pack new rows of a table with the vocabularies and statistics of training.
 
-    Values never seen in training get the code for that, keys without partner row 0. Labels are read where all columns of their
-    expressions are there.
+    Values never seen in training get the code for that, keys without partner row 0. Labels are read where all columns of
+    their expressions are there.
 
     Args:
         prepared: what training used.

@@ -63,8 +63,8 @@ def read_examples(
     values, observed = _evaluate(engine, schema, table, tasks, keys)
     for name, task in tasks.items():
         layout = fit_label(name, task, values[name], observed[name], part == 1)
-        found.layouts[name] = layout.model_copy(update=_seats(schema, name, task, seats) | _group(engine, name, task))
-        _note(found, name, task, layout, values[name], observed[name])
+        found.layouts[name] = layout.model_copy(update=_seats(name, seats) | _group(engine, name, task))
+        _note(found, name, task, layout, observed[name])
     _fill(engine, schema, table, tasks, values, observed, found)
     return found
 
@@ -148,8 +148,9 @@ def _weights(engine: Engine, name: str, task: Task, observed: Bools) -> Floats:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise DataError(
-            f"{who}: `{task.sample_weight}` should be a finite number of 0 or more. Found {found[row]:g} in row {row + 1} of "
-            f"table `{task.table}`, and {int(wrong.sum())} such rows in all. Correct it, for instance with `coalesce(…, 1)`."
+            f"{who}: `{task.sample_weight}` should be a finite number of 0 or more. Found {found[row]:g} in row {row + 1} "
+            f"of table `{task.table}`, and {int(wrong.sum())} such rows in all. Correct it, for instance with "
+            f"`coalesce(…, 1)`."
         )
     return np.append(np.float32(0), np.where(observed, found, 0).astype(np.float32)).astype(np.float32)
 
@@ -157,7 +158,8 @@ def _weights(engine: Engine, name: str, task: Task, observed: Bools) -> Floats:
 def _condition(name: str, table: str, where: str, column: pa.ChunkedArray) -> Bools:
     if not pa.types.is_boolean(column.type):
         raise RecipeError(
-            f"`where` of task `{name}`: `{where}` on table `{table}` should be a condition, true or false. Found {column.type}."
+            f"`where` of task `{name}`: `{where}` on table `{table}` should be a condition, true or false. "
+            f"Found {column.type}."
         )
     return _bools(column.fill_null(False))
 
@@ -168,7 +170,7 @@ def _separator(schema: Schema, table: str, task: Task) -> str | None:
     return feature.separator if isinstance(feature, Category) else None
 
 
-def _seats(schema: Schema, name: str, task: Task, seats: Seats) -> dict[str, object]:
+def _seats(name: str, seats: Seats) -> dict[str, object]:
     if name not in seats.target:
         return {}
     target = next(r.table for r in seats.roles if r.name == seats.target[name])
@@ -186,7 +188,7 @@ def _group(engine: Engine, name: str, task: Task) -> dict[str, object]:
     return {"group_key": task.group}
 
 
-def _note(found: Examples, name: str, task: Task, layout: TaskLayout, values: pa.Array, observed: Bools) -> None:
+def _note(found: Examples, name: str, task: Task, layout: TaskLayout, observed: Bools) -> None:
     rate = observed.mean()
     if rate < 0.1:
         found.notes.append(f"Task `{name}`: the label is observed in {rate:.1%} of the rows of table `{task.table}`.")

@@ -1,4 +1,4 @@
-"""Files of a prepared folder: Parquet with page checksums, a folder that appears whole or not at all, its SHA-256 manifest."""
+"""Files of a prepared folder: Parquet with page checksums, a folder that appears whole or not at all, its manifest."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ Longs = npt.NDArray[np.int64]
 class Timeline:
     """The events of one history feature, sorted by owner, then time, then place in the file.
 
-    Events without owner, item or time are left out. The list holds all events, and behind them the events of the training part
-    once more, for examples that have no time of their own.
+    Events without owner, item or time are left out. The list holds all events, and behind them the events of the training
+    part once more, for examples that have no time of their own.
 
     Args:
         owners: row number of each event's owner, 0 for none.
@@ -67,7 +67,7 @@ class Timeline:
             return self._cut(self._training[owners, 0], self._training[owners, 1])
         low, end = self._bounds[owners, 0].copy(), self._bounds[owners, 1].copy()
         start = low.copy()
-        # A binary search inside each owner's own events, for all examples at once: as many passes as the longest list has bits.
+        # A binary search inside each owner's own events, all examples at once: as many passes as the longest list has bits.
         while (open_ := low < end).any():
             middle = (low + end) // 2
             earlier = open_ & (self._times[np.minimum(middle, max(len(self._times) - 1, 0))] < times)

@@ -54,28 +54,28 @@ def fit_label(name: str, task: Task, values: pa.Array, observed: Bools, train: B
     """
     _some(name, task, observed, train)
     layout = TaskLayout(name=name, kind=task.kind, table=task.table)
-    if task.kind in ("retrieval", "relatedness") and task.kind == "retrieval":
+    if task.kind == "retrieval":
         return layout
     used = observed & train
     if task.kind not in _CLASSES:
         found = _checked(name, task, values, observed)
         _two(name, task, found, observed)
-        inside = found[used].astype(np.float64)
-        deviation = float(inside.std())
-        return layout.model_copy(update={"mean": float(inside.mean()), "std": deviation if deviation > 1e-12 else 1.0})
+        quantity = found[used]
+        deviation = float(quantity.std())
+        return layout.model_copy(update={"mean": float(quantity.mean()), "std": deviation if deviation > 1e-12 else 1.0})
     if task.kind == "multilabel":
         _need_list(name, task, values)
         rows = values.filter(pa.array(used))
-        classes = _ordered(task, rows.flatten())
+        classes = _ordered(rows.flatten())
         widest = pc.max(pc.list_value_length(values.filter(pa.array(observed)))).as_py() or 0
         layout = layout.model_copy(update={"classes": classes, "label_width": max(int(widest), 1)})
     else:
-        classes = _ordered(task, values.filter(pa.array(used)))
+        classes = _ordered(values.filter(pa.array(used)))
         layout = layout.model_copy(update={"classes": classes})
     if len(classes) < (1 if task.kind == "multilabel" else 2):
         raise DataError(
-            f"Task `{name}`: label `{task.label}` on table `{task.table}` should have at least two classes in the training part. "
-            f"Found {classes} in {int(used.sum())} rows. Choose another label or split."
+            f"Task `{name}`: label `{task.label}` on table `{task.table}` should have at least two classes in the training "
+            f"part. Found {classes} in {int(used.sum())} rows. Choose another label or split."
         )
     encoded, _ = encode_label(layout, task, values, observed)
     inside = encoded[used].reshape(-1)
@@ -87,8 +87,8 @@ def encode_label(layout: TaskLayout, task: Task, values: pa.Array, observed: Boo
     """Write labels into slots.
 
     Returns:
-        float32 [rows, label slots], NaN in slot 0 where not observed; and how many observed rows hold a class that no training
-        row has, which therefore count as not observed (for multilabel: how many such classes were left out).
+        float32 [rows, label slots], NaN in slot 0 where not observed; and how many observed rows hold a class that no
+        training row has, which count as not observed (for multilabel: how many such classes were left out).
     """
     if layout.kind == "retrieval":
         return np.where(observed, np.float32(1), np.float32(np.nan))[:, None], 0
@@ -126,8 +126,8 @@ def _some(name: str, task: Task, observed: Bools, train: Bools) -> None:
         )
     if not (observed & train).any():
         raise DataError(
-            f"{what} should be observed in the training part of table `{task.table}`. Found {int(observed.sum())} observed rows, "
-            f"none of them in the training part. Choose another `split`, for instance `by: random`."
+            f"{what} should be observed in the training part of table `{task.table}`. Found {int(observed.sum())} observed "
+            f"rows, none of them in the training part. Choose another `split`, for instance `by: random`."
         )
 
 
@@ -137,8 +137,8 @@ def _two(name: str, task: Task, found: npt.NDArray[np.float64], observed: Bools)
     values = np.unique(found[observed])
     if len(values) < 2:
         raise DataError(
-            f"Task `{name}`: label `{task.label}` should be 0 in some rows and 1 in others. Found only {int(values[0])} in all "
-            f"{int(observed.sum())} observed rows of table `{task.table}`. Correct the expression."
+            f"Task `{name}`: label `{task.label}` should be 0 in some rows and 1 in others. Found only {int(values[0])} "
+            f"in all {int(observed.sum())} observed rows of table `{task.table}`. Correct the expression."
         )
 
 
@@ -172,7 +172,7 @@ def _checked(name: str, task: Task, values: pa.Array, observed: Bools) -> npt.ND
     return found
 
 
-def _ordered(task: Task, values: pa.Array) -> list[str]:
+def _ordered(values: pa.Array) -> list[str]:
     """List classes ascending: as numbers where all are numbers, else as text."""
     written = [v for v in texts(flat(values)).unique().to_pylist() if v is not None]
     try:

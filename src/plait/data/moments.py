@@ -25,8 +25,8 @@ _UNITS: Final = ((1e17, 1e-3), (1e14, 1.0), (1e11, 1e3), (0.0, 1e6))
 def moments(column: pa.Array | pa.ChunkedArray, name: str) -> Moments:
     """Read a column as microseconds since 1970 (UTC), `MISSING` where there is none.
 
-    Timestamps and dates are taken as they are, numbers as seconds since 1970 (as milli-, micro- or nanoseconds where they are
-    too large for seconds), text as ISO 8601.
+    Timestamps and dates are taken as they are, numbers as seconds since 1970 (as milli-, micro- or nanoseconds where they
+    are too large for seconds), text as ISO 8601.
 
     Args:
         column: the column.

@@ -1,4 +1,4 @@
-"""What preparation learned from the training part and froze: vocabularies, statistics, layout. Serving needs nothing else."""
+"""What preparation learned from the training part and froze: vocabularies, statistics, layout."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ class Relations:
     def reached(self, table: str, schema: Schema, parts: Mapping[str, npt.NDArray[np.uint8]]) -> tuple[Longs, Longs]:
         """Count how often training examples reach each row of a table.
 
-        A table that tasks use, or that nothing points at, trains with its own training part. Any other row is seen as often as
-        rows that are seen themselves point at it.
+        A table that tasks use, or that nothing points at, trains with its own training part. Any other row is seen as often
+        as rows that are seen themselves point at it.
 
         Returns:
             int64 [rows] for the table's ids: references alone where anything points at it; and int64 [rows] for its other
@@ -106,8 +106,8 @@ def relate(engine: Engine, schema: Schema) -> Relations:
                 np.maximum(rows, 0, out=rows)
                 value = engine.column(name, key)[first].as_py()
                 found.notes.append(
-                    f"`{name}.{key}`: {alone} of {len(rows)} rows have no partner in table `{target}`, first `{value}` in row "
-                    f"{first + 1}."
+                    f"`{name}.{key}`: {alone} of {len(rows)} rows have no partner in table `{target}`, first `{value}` in "
+                    f"row {first + 1}."
                 )
     return found
 
@@ -140,8 +140,8 @@ def _ids(engine: Engine, name: str, column: str) -> Vocabulary:
         twice = counted.filter(pc.greater(counted.field("counts"), 1)).field("values")
         place = np.flatnonzero(pc.equal(values, twice[0]).to_numpy(zero_copy_only=False)) + 1
         raise DataError(
-            f"`{name}.{column}` is the id of table `{name}` and should name each row once. Found {len(values) - distinct} rows "
-            f"too many: `{twice[0].as_py()}` in rows {', '.join(str(p) for p in place[:3])}, and {len(twice) - 1} other values. "
-            f"Remove the repeated rows, or name another column as `id`."
+            f"`{name}.{column}` is the id of table `{name}` and should name each row once. Found {len(values) - distinct} "
+            f"rows too many: `{twice[0].as_py()}` in rows {', '.join(str(p) for p in place[:3])}, and {len(twice) - 1} other "
+            f"values. Remove the repeated rows, or name another column as `id`."
         )
     return Vocabulary(values)

@@ -81,7 +81,8 @@ def _check(schema: Schema) -> None:
         table = name.partition(".")[0]
         if table not in schema.tables:
             raise RecipeError(
-                f"Feature `{name}` should be `table.column`; there is no table `{table}`.{nearest(table, list(schema.tables))}"
+                f"Feature `{name}` should be `table.column`; there is no table `{table}`."
+                f"{nearest(table, list(schema.tables))}"
             )
     for name, table_ in schema.tables.items():
         for key, target in table_.keys.items():
@@ -123,8 +124,8 @@ class _Arranging:
             seen[name] = self._visible(name, task, reached, answer)
             if not seen[name]:
                 raise RecipeError(
-                    f"Task `{name}` on table `{task.table}` should see at least one feature. The columns its table's labels name "
-                    f"are hidden; list features of `{task.table}` or of a table it has a key to, or name them in `inputs`."
+                    f"Task `{name}` on table `{task.table}` should see at least one feature. The columns its table's labels "
+                    f"name are hidden; list features of `{task.table}` or of a table it has a key to, or name them in `inputs`."
                 )
             for role, features in seen[name].items():
                 self.kept |= set(features) | ({role} if roles[role].history else set())

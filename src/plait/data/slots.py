@@ -142,8 +142,8 @@ def _numbers(name: str, column: pa.Array) -> npt.NDArray[np.float64]:
                     example = f" `{word}` in row {row}"
                     break
         raise DataError(
-            f"`{name}` is read as number and should hold numbers. Found {column.type}{example}. Read it as category or text in "
-            f"`features`, or correct the column."
+            f"`{name}` is read as number and should hold numbers. Found {column.type}{example}. Read it as category or text "
+            f"in `features`, or correct the column."
         )
     return values
 
@@ -160,7 +160,8 @@ def _many(feature: Id | Category, column: pa.Array) -> tuple[pa.Array, Longs] | 
         offsets = _offsets(column)
         kept = np.concatenate([[0], np.cumsum(full.to_numpy(zero_copy_only=False))])
         return inner.filter(full), kept[offsets]
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or pa.types.is_fixed_size_list(column.type):
+    kind = column.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return flat(column.flatten()), _offsets(column)
     return None
 

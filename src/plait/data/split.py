@@ -51,7 +51,7 @@ def random(rows: int, split: Split, seed: int, name: str) -> Parts:
 def by_time(times: npt.NDArray[np.int64], split: Split) -> Parts:
     """Cut a table's own times at two moments: the oldest rows train, the newest test.
 
-    Rows of one moment stay in one part, the earlier one. A row without a time trains, because it cannot be shown to be later.
+    Rows of one moment stay in one part, the earlier one. A row without a time trains, as it cannot be shown to be later.
     """
     part = np.full(len(times), _TRAIN)
     known = np.sort(times[times != MISSING])
@@ -120,7 +120,7 @@ def by_column(values: pa.Array, split: Split, seed: int, name: str) -> Parts:
             f"Found {wrong[:5]}, first in row {row}."
         )
     numbers = np.array([PARTS[v] for v in known] + [0], dtype=np.uint8)
-    part = numbers[found.indices.cast(pa.int32()).fill_null(len(known)).to_numpy(zero_copy_only=False)]
+    part: Parts = numbers[found.indices.cast(pa.int32()).fill_null(len(known)).to_numpy(zero_copy_only=False)]
     if _VALID not in part and split.valid > 0:
         train = np.flatnonzero(part == _TRAIN)
         drawn = np.argsort(_hash(len(part), seed, name)[train], kind="stable")

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from plait.schema import Settings
 
@@ -27,25 +28,25 @@ class NumberPlan(Settings):
     transform: Literal["none", "log", "quantile"]
     """`log`: sign(x) log(1 + |x| / scale). `quantile`: the normal quantile of the value's rank."""
     scale: float = 1.0
-    knots: list[float] = []
+    knots: list[float] = Field(default_factory=list)
     """quantile: outside values, ascending."""
-    levels: list[float] = []
+    levels: list[float] = Field(default_factory=list)
     """quantile: the normal quantile at each knot."""
     mean: float = 0.0
     """Of the transformed values of the training part."""
     std: float = 1.0
     missing: bool = False
     """Whether the training part has missing values, so that an indicator is worth its place."""
-    edges: list[float] = []
+    edges: list[float] = Field(default_factory=list)
     """Of the final values, ascending, none twice: all distinct ones where there are few, else inner quantiles."""
 
 
 def fit(train: Floats, wanted: Literal["auto", "none", "log", "quantile"]) -> NumberPlan:
     """Choose and fit the transform of one column.
 
-    `auto` takes `none` where the excess kurtosis is at most 10; else `log` where that brings the kurtosis down to 10, or where
-    one value makes up half of the column (ranks would leave the rest no room); else `quantile`. Mean, deviation and missing
-    values are exact; kurtosis, knots and edges come from 100,000 evenly spread rows.
+    `auto` takes `none` where the excess kurtosis is at most 10; else `log` where that brings the kurtosis down to 10, or
+    where one value makes up half of the column (ranks would leave the rest no room); else `quantile`. Mean, deviation and
+    missing values are exact; kurtosis, knots and edges come from 100,000 evenly spread rows.
 
     Args:
         train: the column over the training part; infinite and NaN are missing.
@@ -130,7 +131,7 @@ def _ranks(ordered: Floats) -> tuple[list[float], list[float]]:
 
 
 def _edges(values: npt.NDArray[np.float32]) -> list[float]:
-    """Take inner quantiles in which one frequent value counts for no more than one of them, so that the others keep theirs."""
+    """Take inner quantiles in which one frequent value counts for no more than one of them, so that others keep theirs."""
     distinct, times = np.unique(values, return_counts=True)
     if len(distinct) < 2:
         return []

@@ -159,12 +159,12 @@ def _table_file(folder: Path, table: str) -> Path:
     return folder / "tables" / f"{file_name(table)}.parquet"
 
 
-def _numpy(table: pa.Table, column: str) -> np.ndarray:  # type: ignore[type-arg]
+def _numpy(table: pa.Table, column: str) -> np.ndarray:
     # A copy, because torch wants memory that it may write to.
     return np.array(flat(table.column(column)).to_numpy(zero_copy_only=False))
 
 
-def _vector(table: pa.Table, column: str, dim: int) -> np.ndarray:  # type: ignore[type-arg]
+def _vector(table: pa.Table, column: str, dim: int) -> np.ndarray:
     return np.array(flat(table.column(column)).flatten().to_numpy(zero_copy_only=False)).reshape(-1, dim)
 
 
@@ -174,6 +174,6 @@ def _small(column: pa.ChunkedArray) -> bool:
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return False
     if pa.types.is_nested(kind):
-        return pa.types.is_list(kind) and pa.types.is_string(kind.value_type)
+        return bool(pa.types.is_list(kind) and pa.types.is_string(kind.value_type))
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    return not text or (pc.mean(pc.binary_length(column)).as_py() or 0) <= _WIDE
+    return not text or float(pc.mean(pc.binary_length(column)).as_py() or 0) <= _WIDE

@@ -60,7 +60,8 @@ def encode_texts(
     if asked:
         vectors[asked] = _cached([unique[i] for i in asked], encoder, cache, tell)
     places = encoded.indices.fill_null(len(unique)).to_numpy(zero_copy_only=False)
-    return vectors[places]
+    result: Halves = vectors[places]
+    return result
 
 
 def _cached(asked: list[str], encoder: TextEncoder, cache: Path | None, tell: Tell | None) -> Halves:
@@ -72,7 +73,7 @@ def _cached(asked: list[str], encoder: TextEncoder, cache: Path | None, tell: Te
     path = cache / "texts" / f"{digest.hexdigest()[:32]}.parquet"
     if path.exists():
         try:
-            kept = flat(read_parquet(path).column("vector")).flatten().to_numpy()
+            kept: Halves = flat(read_parquet(path).column("vector")).flatten().to_numpy()
         except CorruptError:
             path.unlink()
         else:

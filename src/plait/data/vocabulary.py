@@ -23,8 +23,8 @@ _DENSE: Final = 1 << 24
 class Vocabulary:
     """Values in a fixed order; the value at position `i` has the number `first + i`.
 
-    Codes of a feature count from 1, after 0 for "a value not seen in training", and the packed matrix holds them moved to the
-    feature's place in the table's fused embedding. Row numbers count from 1, and 0 is "no such row".
+    Codes of a feature count from 1, after 0 for "a value not seen in training", and the packed matrix holds them moved to
+    the feature's place in the table's fused embedding. Row numbers count from 1, and 0 is "no such row".
 
     Attributes:
         values: int64 or text, no NULL, no value twice.
@@ -43,7 +43,7 @@ class Vocabulary:
             found = pc.index_in(array.dictionary, value_set=self.values).fill_null(-1).to_numpy(zero_copy_only=False)
             table = np.append(found.astype(np.int32) + 1, np.int32(0))
             places = array.indices.cast(pa.int32()).fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
-            result = table[places]
+            result: Ints = table[places]
         elif pa.types.is_int64(array.type) and (dense := self._dense()) is not None:
             lowest, table = dense
             places = array.fill_null(lowest - 1).to_numpy(zero_copy_only=False) - (lowest - 1)
