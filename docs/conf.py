@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "_ext"))
 
+from docstrings import read_as_written  # noqa: E402 - found by the line above
 from generated import write_api, write_commands, write_recipe_reference  # noqa: E402 - found by the line above
 
 project = "Plait"
@@ -23,6 +24,9 @@ exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"
 html_title = f"Plait {release}"
 
+# Attributes of one name in several classes (`rows`) are mentioned by name alone; a guess which is meant would be worse.
+suppress_warnings = ["ref.python"]
+
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -32,6 +36,7 @@ autodoc_preserve_defaults = True
 autodoc_class_signature = "separated"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_custom_sections = ["Shape", "Relations"]
 napoleon_use_ivar = True  # an attribute of a docstring and the annotated field are one thing
 
 
@@ -45,4 +50,5 @@ def _generate(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> None:
     """Tell Sphinx when to generate."""
+    app.connect("autodoc-process-docstring", read_as_written, priority=400)
     app.connect("config-inited", lambda app, config: _generate(app))
