@@ -47,6 +47,7 @@ SPLIT_WORDS = frozenset("split part fold set subset partition dataset sample".sp
 WEIGHT_NAMES = frozenset("instance_weight sample_weight fnlwgt survey_weight weight_of_row row_weight propensity".split())
 """Names of columns that weigh a row."""
 
+_ENDING_IN_IE = frozenset("movies cookies calories zombies pies ties".split())
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _BREAK = re.compile(r"[\W_]+")
 
@@ -58,6 +59,8 @@ def words(name: str) -> list[str]:
 
 def singular(word: str) -> str:
     """Strip an English plural: `movies` gives `movie`, `categories` gives `category`."""
+    if word in _ENDING_IN_IE:
+        return word[:-1]
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
     if word.endswith(("ches", "shes", "sses", "xes")):
