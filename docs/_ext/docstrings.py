@@ -42,9 +42,11 @@ def _with_literals(text: str) -> str:
         if part.startswith("\x01"):
             found.append(part)
             continue
-        for piece in re.split(r"(``[^`]+``|`[^`]+`)", part):
-            if piece.startswith("`"):
-                found.append("``" + re.sub(r"\s+", " ", piece.strip("`")) + "``\\ ")
+        for piece in re.split(r"(``.+?``(?!`)|`[^`]+`_|`[^`]+`)", part, flags=re.DOTALL):
+            if piece.endswith("`_"):  # a link
+                found.append(piece)
+            elif piece.startswith("`"):
+                found.append("``" + " ".join(piece.strip("`").split()) + "``\\ ")
             else:
                 found.append(re.sub(r"(?<=\w)_(?=\W|$)|(?<![\w*])\*(?=\w)|\|", r"\\\g<0>", piece))
     return "".join(found)
