@@ -16,7 +16,7 @@ from plait.schema import Feature, History, Schema
 
 __all__ = ["Context", "Observed"]
 
-_WIDE = 8
+_WIDE = 5
 
 
 @final

@@ -20,7 +20,7 @@ from plait.schema import Embedding, History, Schema, Task
 
 __all__ = ["check_leaks"]
 
-_ROWS = 50_000
+_ROWS = 30_000
 _BINS = 256
 _SURE = 0.99
 _COPY = 0.995

@@ -79,7 +79,7 @@ def check_unseen(context: Context) -> Iterator[Finding]:
             values = flat(context.engine.column(table, column))
             if pa.types.is_nested(values.type) or (isinstance(feature, Category) and feature.separator is not None):
                 continue
-            found.append(_unseen(table, column, values, part))
+            found.append(_unseen(table, column, values, part, feature is None))
         yield from [finding for finding in found if finding.status != "PASS"]
         few = sum(finding.status == "PASS" for finding in found)
         if few:
@@ -96,8 +96,8 @@ def _coded(context: Context, table: str) -> list[tuple[str, Id | Category | None
     return keys + [(c, f) for c, f in own if isinstance(f, Id | Category) and c != id_column]
 
 
-def _unseen(table: str, column: str, values: pa.Array, part: Parts) -> Finding:
-    """Judge one column."""
+def _unseen(table: str, column: str, values: pa.Array, part: Parts, key: bool) -> Finding:
+    """Judge one column; of a row behind a key, other columns may still tell something."""
     test = texts(values.filter(pa.array(part == 3)).slice(0, _ROWS)).drop_null()
     if not len(test):
         return Finding("PASS", "unseen", table, column, "no test row holds a value")
@@ -107,5 +107,8 @@ def _unseen(table: str, column: str, values: pa.Array, part: Parts) -> Finding:
     shown = ", ".join(str(value) for value in new.unique().slice(0, 3).to_pylist())
     text = f"{len(new):,} of {len(test):,} test rows ({share:.1%}) hold a value that no training row has"
     if share > _OFTEN:
-        return Finding("WARN", "unseen", table, column, f"{text}, such as {shown}; they share the vector of unknown values.")
+        what = (
+            "only other columns of these rows, and histories, tell of them" if key else "all are read as one unknown value"
+        )
+        return Finding("WARN", "unseen", table, column, f"{text}, such as {shown}; {what}.")
     return Finding("PASS", "unseen", table, column, text)

@@ -149,6 +149,7 @@ def _classes(seen: Profile, feature: Category, texts: tuple[str, ...], sure: boo
     top, times = seen.top[0]
     why = f"{count:,} classes" if many else f"{count:,} classes, {times / seen.filled:.0%} are {' '.join(top.split())[:30]}"
     rank = 1 if sure else 3 if topic or says(seen.name, _ATTRIBUTES) else 4
+    rank = rank if seen.filled > 0.2 * seen.rows else 8
     name = singular(name) if topic and many else name
     inputs = texts if topic else None
     kind: TaskKind = "multilabel" if many else "multiclass"

@@ -51,7 +51,9 @@ def test_names_are_split_into_words(name: str, expected: list[str]) -> None:
     assert words(name) == expected
 
 
-@pytest.mark.parametrize("name", ["id", "movieId", "user_id", "asin", "docid", "user", "userid", "left_movie_id", "商品_编号"])
+@pytest.mark.parametrize(
+    "name", ["id", "movieId", "user_id", "asin", "docid", "user", "userid", "left_movie_id", "商品_编号"]
+)
 def test_these_names_are_ids(name: str) -> None:
     assert looks_like_id(name)
 
@@ -61,14 +63,22 @@ def test_these_names_are_no_ids(name: str) -> None:
     assert not looks_like_id(name)
 
 
-@pytest.mark.parametrize(("many", "one"), [("movies", "movie"), ("categories", "category"), ("boxes", "box"), ("class", "class")])
+@pytest.mark.parametrize(
+    ("many", "one"), [("movies", "movie"), ("categories", "category"), ("boxes", "box"), ("class", "class")]
+)
 def test_plurals(many: str, one: str) -> None:
     assert singular(many) == one
 
 
 @pytest.mark.parametrize(
     ("column", "written"),
-    [("rating", "rating"), ("default", '"default"'), ("emp.var.rate", '"emp.var.rate"'), ("评分", '"评分"'), ('a"b', '"a""b"')],
+    [
+        ("rating", "rating"),
+        ("default", '"default"'),
+        ("emp.var.rate", '"emp.var.rate"'),
+        ("评分", '"评分"'),
+        ('a"b', '"a""b"'),
+    ],
 )
 def test_columns_are_quoted_where_sql_needs_it(column: str, written: str) -> None:
     assert quote(column) == written
@@ -212,7 +222,9 @@ def test_features_of_a_recipe(shared_data: Path) -> None:
 def test_large_tables_are_looked_at_in_part(tmp_path: Path) -> None:
     rows = 250_000
     ids = np.repeat(np.arange(rows // 4), 4)
-    pq.write_table(pa.table({"user_id": ids, "row_id": np.arange(rows), "x": np.linspace(0, 1, rows)}), tmp_path / "big.parquet")
+    pq.write_table(
+        pa.table({"user_id": ids, "row_id": np.arange(rows), "x": np.linspace(0, 1, rows)}), tmp_path / "big.parquet"
+    )
     found = infer_features({"big": Table(source="big.parquet")}, tmp_path)
     assert {name: feature.kind for name, feature in found.items()} == {
         "big.user_id": "id",
@@ -323,7 +335,12 @@ def test_a_shop_in_other_words_and_formats(tmp_path: Path) -> None:
     (tmp_path / "订单.csv").write_text("\n".join(lines), encoding="utf-8")
     with (tmp_path / "商品.jsonl").open("w", encoding="utf-8") as file:
         for i in range(40):
-            file.write(json.dumps({"商品编号": f"p{i}", "名称": f"很好用的东西第{i}号", "类别": "吃喝玩"[i % 3]}, ensure_ascii=False) + "\n")
+            file.write(
+                json.dumps(
+                    {"商品编号": f"p{i}", "名称": f"很好用的东西第{i}号", "类别": "吃喝玩"[i % 3]}, ensure_ascii=False
+                )
+                + "\n"
+            )
     guess = infer(tmp_path)
     assert set(guess.tables) >= {"订单"}
     assert guess.tables["订单"].time == "时间"
