@@ -36,9 +36,10 @@ the result for programs. Exit codes: 0 done, 1 failed, 2 asked wrongly, 3 the lo
 def write_recipe_reference(target: Path) -> None:
     """Write the reference of the recipe, the top level first, then each settings class as it is first mentioned."""
     from plait.recipe import Recipe
+    from plait.schema import Task
 
-    waiting: list[tuple[str, type[BaseModel]]] = [("The top level", Recipe)]
-    seen: set[type[BaseModel]] = {Recipe}
+    waiting: list[tuple[str, type[BaseModel]]] = [("The top level", Recipe), ("`tasks`: every kind", Task)]
+    seen: set[type[BaseModel]] = {Recipe, Task}
     parts = [INTRODUCTION]
     while waiting:
         title, model = waiting.pop(0)
@@ -95,10 +96,14 @@ def _write(path: Path, text: str) -> None:
 
 
 def _section(title: str, model: type[BaseModel]) -> str:
+    from plait.schema import Task
+
     described = _field_docstrings(model)
+    common = Task.model_fields.keys() - {"kind"} if issubclass(model, Task) and model is not Task else set()
     rows = [
         f"| `{key}` | {_words(field.annotation)} | {_default(field)} | {described.get(key, '')} |"
         for key, field in model.model_fields.items()
+        if key not in common
     ]
     doc = inspect.cleandoc(model.__doc__ or "").split("\n\n")[0].replace("\n", " ")
     return "\n".join([f"## {title}", "", doc, "", "| key | takes | default | meaning |", "|---|---|---|---|", *rows, ""])

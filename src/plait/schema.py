@@ -155,7 +155,7 @@ class Task(Settings):
     sample_weight: str | None = None
     """SQL expression: the weight of each example, 0 or more."""
     given: str | None = None
-    """The task this one depends on: `buy` given `click`."""
+    """The task this one depends on: `buy` given `click`. Kept for chains of tasks; this version refuses it and says so."""
     inputs: list[str] | None = None
     """`table.column` features (or whole tables) the task may see; everything reachable where not said."""
     metric: str | None = None
