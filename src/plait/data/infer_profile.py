@@ -135,7 +135,9 @@ def _number(table: str, name: str, column: pa.ChunkedArray) -> Profile:
         return Profile(table, name, "empty" if rows else ("integer" if whole else "fraction"), rows, rows, 0)
     if whole and not pa.types.is_integer(given.type) and pc.max(pc.abs(given)).as_py() < 2**53:
         given = given.cast(pa.int64())
-    distinct, top = _counts(given)
+    distinct, top = _counts(given) if whole else (int(pc.count_distinct(given).as_py()), ())
+    if not whole and distinct <= _TOP:
+        _, top = _counts(given)
     extremes = pc.min_max(given)
     above = given.filter(pc.greater(given, 0))
     heavy = False

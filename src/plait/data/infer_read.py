@@ -12,10 +12,9 @@ from plait.data.engine import Engine
 from plait.data.infer_guess import Seen
 from plait.data.infer_profile import Profile, profile
 
-__all__ = ["LOOK", "look", "look_at"]
+__all__ = ["look", "look_at"]
 
-LOOK = 100_000
-"""Rows above which only evenly spread rows are looked at."""
+_LOOK = 100_000
 _KEPT = ("integer", "text")
 
 
@@ -40,11 +39,19 @@ def look(engine: Engine, name: str, source: str) -> Seen:
     return Seen(name, source, engine.count(name), values, profiles)
 
 
-def look_at(table: str, column: str, values: pa.ChunkedArray) -> Profile:
-    """Profile one column; counts of a large one are brought to its size, and its different values counted exactly."""
-    if len(values) <= LOOK:
+def look_at(table: str, column: str, values: pa.ChunkedArray, most: int = _LOOK) -> Profile:
+    """Profile one column.
+
+    Args:
+        table: the table's name.
+        column: the column's name.
+        values: all of it.
+        most: above so many rows, only evenly spread ones are looked at; their counts are brought to the size of the column,
+            and different values of what may be an id are counted in all of it.
+    """
+    if len(values) <= most:
         return profile(table, column, values)
-    step = -(-len(values) // LOOK)
+    step = -(-len(values) // most)
     some = values.take(pa.array(np.arange(0, len(values), step)))
     seen = profile(table, column, some)
     times = len(values) / len(some)
@@ -55,5 +62,5 @@ def look_at(table: str, column: str, values: pa.ChunkedArray) -> Profile:
         top=tuple((value, round(count * times)) for value, count in seen.top),
     )
     if seen.shape in _KEPT and seen.distinct > 1000 and seen.chars < 60:
-        seen = replace(seen, distinct=int(pc.count_distinct(values).as_py()), nulls=max(values.null_count, 0))
+        seen = replace(seen, distinct=int(pc.count_distinct(values).as_py()), nulls=values.null_count)
     return seen

@@ -373,7 +373,7 @@ def test_progress_is_told(shared_data: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="should be a folder of tables, or one file. Found nothing there"):
+    with pytest.raises(DataError, match=r"should be a folder of tables, or one file\. Found nothing there"):
         infer(tmp_path / "nowhere")
 
 
