@@ -45,7 +45,9 @@ def outcomes(name, size, seed):
         classes = rng.normal(size=(size, 9))
         label = np.where(np.sort(classes)[:, -3:] > 0.8, np.argsort(classes)[:, -3:], -1).astype(float)
         return [Outcome(1 / (1 + np.exp(-classes * s + rng.normal(size=classes.shape))), label) for s in (joint, alone)]
-    place = [np.ceil(np.exp(1.5 - s + 1.6 * np.abs(noise) + 0.1 * rng.normal(size=size))).astype(int) for s in (joint, alone)]
+    place = [
+        np.ceil(np.exp(1.5 - s + 1.6 * np.abs(noise) + 0.1 * rng.normal(size=size))).astype(int) for s in (joint, alone)
+    ]
     top = rng.integers(1, 1500, (size, 10))
     empty = np.empty((size, 0))
     return [Outcome(empty, np.ones((size, 1)), unit=users, rank=p, top=top, catalogue=1682) for p in place]
@@ -73,12 +75,15 @@ def pair(size=1500, seed=0):
         )
         end = {"joint": tasks[name].joint[metric].value, "alone": tasks[name].alone[metric].value}
         figures["curves"][name] = {
-            side: [(e, end[side] * (1 - 0.25 * np.exp(-e / 1.5) + 0.004 * rng.normal())) for e in range(1, 9)] for side in end
+            side: [(e, end[side] * (1 - 0.25 * np.exp(-e / 1.5) + 0.004 * rng.normal())) for e in range(1, 9)]
+            for side in end
         }
         figures["losses"][name] = [(s, 0.4 + np.exp(-s / 200) + 0.06 * rng.normal()) for s in range(0, 1600, 4)]
         if kind != "retrieval":
             figures["calibration"][name] = {
-                side: curve(o.prediction[:, 0].clip(0), o.label[:, 0].clip(0) if kind != "multilabel" else (o.label[:, 0] == 0), 10)
+                side: curve(
+                    o.prediction[:, 0].clip(0), o.label[:, 0].clip(0) if kind != "multilabel" else (o.label[:, 0] == 0), 10
+                )
                 for side, o in (("joint", joint), ("alone", alone))
             }
     names = list(KINDS)
@@ -106,7 +111,9 @@ def pair(size=1500, seed=0):
     )
     return report, Figures(
         **figures,
-        gates={f"level {n + 1}": Gate(experts=experts, tasks=dict(zip(names, shares[n].tolist(), strict=True))) for n in (0, 1)},
+        gates={
+            f"level {n + 1}": Gate(experts=experts, tasks=dict(zip(names, shares[n].tolist(), strict=True))) for n in (0, 1)
+        },
         cosine=Cosine(steps=steps, pairs=pairs),
         weights=Weights(
             steps=steps, tasks={n: [float(1 + 0.3 * i * (1 - np.exp(-s / 400))) for s in steps] for i, n in enumerate(names)}

@@ -78,7 +78,7 @@ class Optimiser:
                 group["lr"] = self._rates[0] * factor
             self._adamw.grad_scale, self._adamw.found_inf = scale, skip
             self._adamw.step()
-        if not (on_host and bool(skip)):
+        if self.rows.embeddings and not (on_host and bool(skip)):
             self.rows.step(looked, self._rates[1] * factor, scale, None if on_host else skip)
         self.forget()
 

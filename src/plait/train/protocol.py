@@ -1,7 +1,7 @@
 """What training needs of a model: the verbs of `plait.model.MultiTaskModel` that it calls."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, Self
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float
 from torch import Tensor, device, nn
@@ -13,6 +13,7 @@ from plait.encode.ids import FusedEmbedding
 __all__ = ["Trainable"]
 
 
+@runtime_checkable
 class Trainable(Protocol):
     """A module with several losses.
 
@@ -48,11 +49,11 @@ class Trainable(Protocol):
     def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> object:
         """As of `nn.Module`."""
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "Trainable":
         """As of `nn.Module`."""
 
-    def eval(self) -> Self:
+    def eval(self) -> "Trainable":
         """As of `nn.Module`."""
 
-    def to(self, device: device) -> Self:
+    def to(self, device: device) -> "Trainable":
         """As of `nn.Module`."""

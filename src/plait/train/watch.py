@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Protocol, final
+from typing import Literal, Protocol, final, runtime_checkable
 
 from plait.train.fitted import Fitted
 
@@ -69,6 +69,7 @@ class EpochRecord:
     phase: Literal["joint", "finish"] = "joint"
 
 
+@runtime_checkable
 class Watch(Protocol):
     """Whoever wants to know how training goes."""
 
