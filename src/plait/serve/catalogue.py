@@ -53,9 +53,9 @@ class Catalogue:
         self._separators = {c: f.separator for c, f in features.items() if isinstance(f, Category) and f.separator}
         texts = [column for column, feature in features.items() if isinstance(feature, Text)]
         self._title = self._title_column(texts)
-        hidden = {settings.id, self._title, *settings.keys}
-        ignored = {column for column, feature in features.items() if feature.kind == "ignore"}
-        self.columns = [c for c in self._raw.column_names if c not in hidden | ignored][:_FACTS]
+        read = {feature.name.partition(".")[2] for feature in run.layout.tables[table].features}
+        hidden = {settings.id, self._title, *settings.keys, *(column for column in features if column not in read)}
+        self.columns = [c for c in self._raw.column_names if c not in hidden][:_FACTS]
         self._words = [c for c in self._raw.column_names if pa.types.is_string(self._raw[c].type) or c == settings.id]
 
     def row(self, name: str) -> int | None:

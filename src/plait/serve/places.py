@@ -12,7 +12,8 @@ from plait.run.run import Run
 
 __all__ = ["Places"]
 
-_CHUNK: Final = 16_384
+_CHUNK: Final = 4_096
+_MOST: Final = 20_000
 
 
 @final
@@ -26,8 +27,8 @@ class Places:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._of_task: dict[str, Tensor] = {}
-        self._of_table: dict[str, Tensor] = {}
         self._searches: dict[str, Exact] = {}
+        self._near: dict[str, tuple[Tensor, Tensor, Exact]] = {}
 
     def of_task(self, task: str) -> Float[Tensor, "N R"]:
         """Return the places of a two-tower task's candidates, row 0 included."""
@@ -45,34 +46,49 @@ class Places:
         """Name the space in which rows of a table are compared: the first task that searches them, or `features`."""
         return next((name for name, task in self._run.layout.tasks.items() if task.target == table), "features")
 
+    def compared(self, table: str) -> int:
+        """Say with how many rows one is compared."""
+        rows = self._run.layout.tables[table].rows
+        return rows if self.space(table) != "features" else min(rows, _MOST)
+
     def near(self, table: str, row: int, count: int) -> tuple[list[int], list[float]]:
-        """Return the rows of a table with the largest cosine to one of them, and the cosines."""
-        places = self._unit(table)
-        name = f"near {table}"
-        if name not in self._searches:
-            self._searches[name] = Exact(places)
-        found = self._searches[name].top(places[row : row + 1], count, [torch.tensor([row])])
+        """Return the rows of a table with the largest cosine to one of them, and the cosines.
+
+        Places of a task are compared all; row vectors are long, so of a large table only rows at even distances are.
+        """
+        if table not in self._near:
+            self._near[table] = self._neighbourhood(table)
+        rows, mean, search = self._near[table]
+        own = self._unit(table, torch.tensor([row]), mean)
+        found = search.top(own, count, [(rows == row).nonzero()[:, 0]])
         shown = found.rows[0] > 0
-        return found.rows[0][shown].tolist(), found.scores[0][shown].tolist()
+        return rows[found.rows[0][shown]].tolist(), found.scores[0][shown].tolist()
 
-    def _unit(self, table: str) -> Float[Tensor, "N R"]:
-        """Return the places of a table's rows at unit length."""
-        if table not in self._of_table:
-            space = self.space(table)
-            places = self._encoded(table) if space == "features" else self.of_task(space)
-            if space == "features" and len(places) > 2:
-                # What all rows have in common would make everything look alike.
-                places = places - places[1:].mean(dim=0, keepdim=True)
-            self._of_table[table] = torch.nn.functional.normalize(places, dim=1)
-        return self._of_table[table]
+    def _neighbourhood(self, table: str) -> tuple[Int[Tensor, " n"], Float[Tensor, "1 R"], Exact]:
+        """Return the rows that are compared (after row 0), what they have in common, and the search among them."""
+        total = self._run.layout.tables[table].rows
+        rows = torch.arange(total + 1)
+        if self.compared(table) < total:
+            rows = torch.cat([rows[:1], torch.linspace(1, total, _MOST).round().long()])
+        places = self._raw(table, rows)
+        # What all rows have in common would make everything look alike; with a task it is part of what was learned.
+        several = self.space(table) == "features" and len(places) > 2
+        mean = places[1:].mean(dim=0, keepdim=True) if several else torch.zeros_like(places[:1])
+        return rows, mean, Exact(torch.nn.functional.normalize(places - mean, dim=1))
 
-    def _encoded(self, table: str) -> Float[Tensor, "N R"]:
-        """Return the rows of a table as the model reads them."""
+    def _unit(self, table: str, rows: Int[Tensor, " n"], mean: Float[Tensor, "1 R"]) -> Float[Tensor, "n R"]:
+        return torch.nn.functional.normalize(self._raw(table, rows) - mean, dim=1)
+
+    def _raw(self, table: str, rows: Int[Tensor, " n"]) -> Float[Tensor, "n R"]:
+        """Return where rows lie: in the space of a task, else as the model reads them."""
+        space = self.space(table)
+        if space != "features":
+            return self.of_task(space).index_select(0, rows)
         columns = self._run.prepared.tables[table]
         encoder = self._run.model.row_encoder(table)
         parts = []
         with torch.no_grad():
-            for rows in torch.split(torch.arange(columns.matrix.shape[0]), _CHUNK):
-                taken = block(columns, rows)
+            for chunk in torch.split(rows, _CHUNK):
+                taken = block(columns, chunk)
                 parts.append(encoder(taken.codes, taken.numbers, taken.vectors)[0].float())
         return torch.cat(parts)

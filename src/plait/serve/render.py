@@ -11,7 +11,7 @@ import jinja2
 
 from plait.serve.catalogue import singular
 from plait.serve.shape import Shape
-from plait.serve.wire import Card, Prediction
+from plait.serve.wire import Card, Fact, Prediction
 
 __all__ = ["Renderer", "number", "percent", "said"]
 
@@ -70,6 +70,9 @@ class Renderer:
             "said": said,
             "link": self.link,
             "hue": _hue,
+            "own_hue": _own_hue,
+            "over": _over,
+            "brief": _brief,
             "one": singular,
             "words": lambda name: str(name).replace("_", " "),
             "count": lambda value: f"{value:,}",
@@ -95,7 +98,35 @@ def _address(path: str, **query: str | int) -> str:
 
 
 def _hue(card: Card) -> int:
-    """Choose a colour: rows whose first many-valued or first short fact is the same look alike, with a small turn each."""
+    """Choose a colour: rows with the same first word above their title look alike, with a small turn each."""
+    return (crc32(_over(card).encode()) * 47 + crc32(card.id.encode()) % 24) % 360
+
+
+def _own_hue(card: Card) -> int:
+    """Choose a colour for a person."""
+    return crc32(card.id.encode()) % 360
+
+
+def _over(card: Card) -> str:
+    """Return the word that stands above a title: what kind of thing it is."""
     many = next((fact.many[0] for fact in card.facts if fact.many), None)
-    family = many or next((fact.value for fact in card.facts if not fact.value[:1].isdigit()), card.table)
-    return (crc32(family.encode()) * 47 + crc32(card.id.encode()) % 24) % 360
+    return many or next((fact.value for fact in _telling(card) if not fact.value[:1].isdigit()), "")
+
+
+def _telling(card: Card) -> list[Fact]:
+    """Return the facts that the title does not already say."""
+    return [fact for fact in card.facts if fact.value.lower() not in card.title.lower()]
+
+
+def _brief(card: Card, most: int = 3) -> str:
+    """Write a few facts in a line; a short number needs its name."""
+    facts = [fact for fact in _telling(card) if fact.many or fact.value != _over(card)]
+    many = [
+        ", ".join(fact.many[:3]) if fact.many else f"{fact.name} {fact.value}" if _bare(fact) else fact.value
+        for fact in facts
+    ]
+    return " · ".join(many[:most])
+
+
+def _bare(fact: Fact) -> bool:
+    return len(fact.value) < 4

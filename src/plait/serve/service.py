@@ -165,7 +165,9 @@ class Service:
             rows, scores = self._places.near(table, row, count)
         cards = zip(catalogue.cards(rows), scores, strict=True)
         items = [card.model_copy(update={"score": score}) for card, score in cards]
-        return Similar(item=catalogue.card(row), by=self._places.space(table), items=items)
+        return Similar(
+            item=catalogue.card(row), by=self._places.space(table), among=self._places.compared(table), items=items
+        )
 
     def item(self, table: str, item: str, count: int) -> ItemPage | None:
         """Return all that an item's page shows; None for an unknown item or table."""

@@ -106,6 +106,8 @@ class Similar(Wire):
     item: Card
     by: str
     """The common space: a task, or `features`."""
+    among: int
+    """How many rows were compared."""
     items: list[Card]
 
 
