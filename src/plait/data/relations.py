@@ -141,7 +141,7 @@ def _ids(engine: Engine, name: str, column: str) -> Vocabulary:
         place = np.flatnonzero(pc.equal(values, twice[0]).to_numpy(zero_copy_only=False)) + 1
         raise DataError(
             f"`{name}.{column}` is the id of table `{name}` and should name each row once. Found {len(values) - distinct} "
-            f"rows too many: `{twice[0].as_py()}` in rows {', '.join(str(p) for p in place[:3])}, and {len(twice) - 1} other "
-            f"values. Remove the repeated rows, or name another column as `id`."
+            f"rows too many: `{twice[0].as_py()}` in rows {', '.join(str(p) for p in place[:3])}, and {len(twice) - 1} "
+            f"other values. Remove the repeated rows, or name another column as `id`."
         )
     return Vocabulary(values)

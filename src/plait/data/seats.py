@@ -125,7 +125,8 @@ class _Arranging:
             if not seen[name]:
                 raise RecipeError(
                     f"Task `{name}` on table `{task.table}` should see at least one feature. The columns its table's labels "
-                    f"name are hidden; list features of `{task.table}` or of a table it has a key to, or name them in `inputs`."
+                    f"name are hidden; list features of `{task.table}` or of a table it has a key to, or name them "
+                    f"in `inputs`."
                 )
             for role, features in seen[name].items():
                 self.kept |= set(features) | ({role} if roles[role].history else set())

@@ -20,6 +20,8 @@ _SAMPLE: Final = 100_000
 _KNOTS: Final = 256
 _EDGES: Final = 127
 _FARTHEST: Final = 16.0
+_LARGEST: Final = 1e140
+"""Numbers beyond this count as this while fitting, so that their squares stay finite."""
 
 
 class NumberPlan(Settings):
@@ -54,7 +56,7 @@ def fit(train: Floats, wanted: Literal["auto", "none", "log", "quantile"]) -> Nu
     """
     finite = np.isfinite(train)
     missing = not bool(finite.all())
-    values = train[finite] if missing else train
+    values = np.clip(train[finite] if missing else train, -_LARGEST, _LARGEST)
     if not len(values):
         return NumberPlan(transform="none", missing=missing)
     step = -(-len(values) // _SAMPLE)
@@ -62,8 +64,7 @@ def fit(train: Floats, wanted: Literal["auto", "none", "log", "quantile"]) -> Nu
     kind = _choose(sample) if wanted == "auto" else wanted
     plan = NumberPlan(transform=kind, missing=missing)
     if kind == "log":
-        size = np.abs(sample[sample != 0])
-        plan = plan.model_copy(update={"scale": float(np.quantile(size, 0.1)) if len(size) else 1.0})
+        plan = plan.model_copy(update={"scale": _scale(sample)})
     elif kind == "quantile":
         knots, levels = _ranks(sample)
         plan = plan.model_copy(update={"knots": knots, "levels": levels})
@@ -83,9 +84,11 @@ def transform(plan: NumberPlan, values: Floats) -> tuple[npt.NDArray[np.float32]
         float32 values, 0 (the mean) where missing, no farther from 0 than 16; and which are missing.
     """
     missing = ~np.isfinite(values)
-    shaped = _shape(plan, values)
-    shaped -= plan.mean
-    shaped /= plan.std
+    with np.errstate(over="ignore"):
+        # What overflows is cut to the farthest value like everything else out there.
+        shaped = _shape(plan, values)
+        shaped -= plan.mean
+        shaped /= plan.std
     np.clip(shaped, -_FARTHEST, _FARTHEST, out=shaped)
     if missing.any():
         shaped[missing] = 0.0
@@ -105,17 +108,20 @@ def _shape(plan: NumberPlan, values: Floats) -> Floats:
 
 def _kurtosis(values: Floats) -> float:
     centred = values - values.mean()
-    variance = float(np.mean(centred**2))
-    return float(np.mean(centred**4)) / variance**2 - 3.0 if variance > 0 else 0.0
+    deviation = float(np.sqrt(np.mean(centred**2)))
+    return float(np.mean((centred / deviation) ** 4)) - 3.0 if deviation > 0 else 0.0
+
+
+def _scale(ordered: Floats) -> float:
+    """Take what counts as small: the first decile of the sizes of numbers that are not 0."""
+    size = np.abs(ordered[ordered != 0])
+    return max(float(np.quantile(size, 0.1)), 1 / _LARGEST) if len(size) else 1.0
 
 
 def _choose(ordered: Floats) -> Literal["none", "log", "quantile"]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        # Values near the largest float overflow to infinity or NaN here, which is as heavy a tail as there is.
-        if _kurtosis(ordered) <= _HEAVY:
-            return "none"
-    size = np.abs(ordered[ordered != 0])
-    log = np.copysign(np.log1p(np.abs(ordered) / np.quantile(size, 0.1)), ordered)
+    if _kurtosis(ordered) <= _HEAVY:
+        return "none"
+    log = np.copysign(np.log1p(np.abs(ordered) / _scale(ordered)), ordered)
     _, times = np.unique(ordered, return_counts=True)
     return "log" if _kurtosis(log) <= _HEAVY or times.max() >= _TIED * len(ordered) else "quantile"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ Tell = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
 
+@runtime_checkable
 class TextEncoder(Protocol):
     """Reads texts; `plait.encode.text` has the one of pretrained models."""
 
