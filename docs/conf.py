@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version as installed
 from pathlib import Path
 
+import fastapi  # noqa: F401 - its classes cannot be made while autodoc reads modules as a type checker would
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).resolve().parent
@@ -19,7 +20,7 @@ author = "The Plait authors"
 copyright = "The Plait authors, Apache-2.0"
 release = version = installed("plait")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"
 html_title = f"Plait {release}"
