@@ -77,7 +77,8 @@ class Renderer:
             "words": lambda name: str(name).replace("_", " "),
             "count": lambda value: f"{value:,}",
         }
-        self._environment.globals |= {"shape": shape, "recipe": recipe, "address": _address}
+        pictured = [shape.items, *(pairing.items for pairing in shape.pairings)]
+        self._environment.globals |= {"shape": shape, "recipe": recipe, "address": _address, "pictured": pictured}
 
     def page(self, template: str, **values: object) -> str:
         """Draw a template of `pages/`."""
@@ -115,12 +116,12 @@ def _over(card: Card) -> str:
 
 def _telling(card: Card) -> list[Fact]:
     """Return the facts that the title does not already say."""
-    return [fact for fact in card.facts if fact.value.lower() not in card.title.lower()]
+    return [fact for fact in card.facts if _bare(fact) or fact.value.lower() not in card.title.lower()]
 
 
-def _brief(card: Card, most: int = 3) -> str:
-    """Write a few facts in a line; a short number needs its name."""
-    facts = [fact for fact in _telling(card) if fact.many or fact.value != _over(card)]
+def _brief(card: Card, most: int = 3, over: bool = False) -> str:
+    """Write a few facts in a line; a short number needs its name; the word over the title only where it stands nowhere else."""
+    facts = [fact for fact in _telling(card) if over or fact.many or fact.value != _over(card)]
     many = [
         ", ".join(fact.many[:3]) if fact.many else f"{fact.name} {fact.value}" if _bare(fact) else fact.value
         for fact in facts
@@ -129,4 +130,6 @@ def _brief(card: Card, most: int = 3) -> str:
 
 
 def _bare(fact: Fact) -> bool:
-    return len(fact.value) < 4
+    """Whether a value says nothing without its name: a number that is no year, or a letter."""
+    digits = fact.value.replace(".", "").replace("-", "")
+    return len(fact.value) < 3 or (digits.isdecimal() and not (len(fact.value) == 4 and 1800 <= int(digits) <= 2100))
