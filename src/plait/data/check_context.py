@@ -47,6 +47,8 @@ class Context:
         features: `table.column` -> feature, those the recipe does not name included; only columns that exist.
         labels: task -> its label; only labels that can be evaluated.
         parts: table of examples -> 0 none, 1 train, 2 valid, 3 test per row; only where the split can be made.
+        kept: columns read so far.
+        room: how many more bytes of columns are kept.
     """
 
     schema: Schema
@@ -55,6 +57,8 @@ class Context:
     features: dict[str, Feature] = field(default_factory=dict)
     labels: dict[str, Observed] = field(default_factory=dict)
     parts: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    kept: dict[tuple[str, str], pa.ChunkedArray] = field(default_factory=dict)
+    room: int = 512 << 20
 
     def read_tables(self) -> list[str]:
         """Return the tables that have a source of their own."""
@@ -63,6 +67,17 @@ class Context:
     def columns(self, table: str) -> dict[str, pa.DataType]:
         """Return the columns of a table, none where it could not be opened."""
         return self.engine.columns(table) if table in self.tables else {}
+
+    def column(self, table: str, column: str) -> pa.ChunkedArray:
+        """Read a column; what was read is kept for the checks that follow, as far as there is room."""
+        place = (table, column)
+        if place not in self.kept:
+            values = self.engine.column(table, column)
+            if self.room < values.nbytes:
+                return values
+            self.room -= values.nbytes
+            self.kept[place] = values
+        return self.kept[place]
 
     def features_of(self, table: str) -> dict[str, Feature]:
         """Return the features of a table's own columns by column name."""

@@ -117,10 +117,10 @@ class _Columns:
 
     def _read(self, table: str, path: list[str], place: str) -> pa.Array | None:
         owner, _, column = place.partition(".")
-        engine, tables = self.context.engine, self.context.schema.tables
+        column_of, tables = self.context.column, self.context.schema.tables
         if owner not in self.context.tables or column not in self.context.columns(owner):
             return None
-        values = flat(engine.column(owner, column))
+        values = flat(column_of(owner, column))
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()
         if pa.types.is_nested(values.type):
@@ -130,7 +130,7 @@ class _Columns:
         id_column = tables[owner].id
         if id_column is None:
             return None
-        keys, ids = texts(flat(engine.column(table, path[0]))), texts(flat(engine.column(owner, id_column)))
+        keys, ids = texts(flat(column_of(table, path[0]))), texts(flat(column_of(owner, id_column)))
         return values.take(pc.index_in(keys, value_set=ids))
 
 

@@ -76,7 +76,7 @@ def check_unseen(context: Context) -> Iterator[Finding]:
     for table, part in context.parts.items():
         found = []
         for column, feature in _coded(context, table):
-            values = flat(context.engine.column(table, column))
+            values = flat(context.column(table, column))
             if pa.types.is_nested(values.type) or (isinstance(feature, Category) and feature.separator is not None):
                 continue
             found.append(_unseen(table, column, values, part, feature is None))

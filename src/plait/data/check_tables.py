@@ -97,7 +97,7 @@ def check_types(context: Context) -> Iterator[Finding]:
 
 def _unfit(context: Context, table: str, column: str, feature: Feature) -> Finding | None:
     """Say why a column cannot be read as its kind, or reads oddly."""
-    values = context.engine.column(table, column)
+    values = context.column(table, column)
     kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     nested = pa.types.is_nested(kind)
 
@@ -159,7 +159,7 @@ def check_ids(context: Context) -> Iterator[Finding]:
 def _id_finding(context: Context, name: str, column: str) -> Finding:
     """Check one id column."""
     quoted = context.quote(column)
-    empty = context.engine.column(name, column).null_count
+    empty = context.column(name, column).null_count
     if pa.types.is_floating(context.columns(name)[column]):
         rows = context.examples(name, f"{quoted} <> trunc({quoted})", column)
         if rows:

@@ -30,7 +30,7 @@ def check_numbers(context: Context) -> Iterator[Finding]:
         for column, feature in context.features_of(name).items():
             if not isinstance(feature, Number):
                 continue
-            values = context.engine.column(name, column)
+            values = context.column(name, column)
             found = None if pa.types.is_nested(values.type) else numbers(flat(values))
             if found is None:
                 continue
@@ -56,7 +56,7 @@ def check_constants(context: Context) -> Iterator[Finding]:
             continue
         found = 0
         for column, feature in context.features_of(name).items():
-            values = context.engine.column(name, column)
+            values = context.column(name, column)
             if isinstance(feature, Ignore) or pa.types.is_nested(values.type):
                 continue
             if values.null_count == len(values):
@@ -81,7 +81,7 @@ def check_texts(context: Context) -> Iterator[Finding]:
     """Check texts for empty ones."""
     for name in context.tables:
         for column, feature in context.features_of(name).items():
-            values = context.engine.column(name, column)
+            values = context.column(name, column)
             if not isinstance(feature, Text) or pa.types.is_nested(values.type):
                 continue
             texts = flat(values).cast(pa.large_string())
@@ -103,7 +103,7 @@ def check_times(context: Context) -> Iterator[Finding]:
         if column is None or column not in context.columns(name):
             continue
         try:
-            when = moments(context.engine.column(name, column), f"{name}.{column}")
+            when = moments(context.column(name, column), f"{name}.{column}")
         except PlaitError as error:
             yield Finding("FAIL", "time", name, column, str(error))
             continue

@@ -19,8 +19,7 @@ from plait.data.prepare import prepare
 from plait.errors import DataError
 from plait.recipe import load_recipe
 
-REAL = ["hillstrom", "census_income", "movielens_small", "bank_marketing", "amazon_instruments", "chorus_search"]
-REAL += ["beibei_behaviours", "blitzer_reviews", "kuairec_captions", "grocery_relations"]
+REAL = ["hillstrom", "census_income", "movielens_small", "amazon_instruments", "chorus_search", "beibei_behaviours"]
 
 
 class _NoWords:
@@ -52,9 +51,7 @@ def test_every_guess_says_why(shared_data: Path, tmp_path: Path) -> None:
     assert "the label of `stars`, so no input to tasks on this table" in text
     assert "# Left out: links.parquet: no task reads it" in text
     assert "# key movieId -> movies" in text and "100.0% of its values are in `movies.movieId`" in text
-    assert (
-        "like: {table: ratings, kind: binary, label: rating >= 4, group: userId}  # 51.4% positive" in text or "51." in text
-    )
+    assert "like: {table: ratings, kind: binary, label: rating >= 4, group: userId}  # 51." in text
     assert "# or by user: all rows of a user on one side" in text
     features = yaml.safe_load(text)["features"]
     written = [line for line in text.splitlines() if line.strip().split(":")[0] in features]
@@ -65,9 +62,8 @@ def test_possible_tasks_are_comments_that_work_when_opened(shared_data: Path, tm
     text = write_recipe(infer(shared_data / "bank_marketing"), tmp_path)
     assert "# Others that are possible; their columns then are no inputs to tasks on the same table:" in text
     names = ("default", "housing", "loan", "contact", "marital", "education")
-    opened = "\n".join(
-        f"  {line[4:]}" if line.startswith(tuple(f"  # {n}:" for n in names)) else line for line in text.split("\n")
-    )
+    closed = tuple(f"  # {name}:" for name in names)
+    opened = "\n".join(f"  {line[4:]}" if line.startswith(closed) else line for line in text.splitlines())
     (tmp_path / "recipe.yaml").write_text(opened)
     recipe = load_recipe(tmp_path / "recipe.yaml")
     assert set(names) < set(recipe.tasks)
