@@ -13,7 +13,7 @@ from plait.data.check_context import Context
 from plait.data.check_finding import Finding
 from plait.data.parts import assign
 from plait.data.relations import relate
-from plait.data.values import flat, texts
+from plait.data.values import flat, numbers, texts
 from plait.errors import PlaitError
 from plait.schema import Category, Id, Task
 
@@ -61,14 +61,25 @@ def _sizes(name: str, task: Task, part: Parts, known: npt.NDArray[np.bool_], val
         text = f"{text}: the {missing} part has none, so the task cannot be {'measured' if not test else 'stopped in time'}."
         return Finding("WARN", "split", task.table, name, text)
     if task.kind in ("binary", "relatedness"):
-        for number, what in ((1, "training"), (2, "validation"), (3, "test")):
-            inside = values.filter(pa.array(known & (part == number)))
-            if len(pc.unique(inside)) < 2:
-                text = f"{text}: the {what} part holds only {inside[0].as_py()}. Choose another `split` or larger shares."
-                return Finding("FAIL" if number == 1 else "WARN", "split", task.table, name, text)
+        rates = [_rate(values, known & (part == number)) for number in (1, 2, 3)]
+        text = f"{text}; positive {rates[0]:.1%}, {rates[1]:.1%}, {rates[2]:.1%}"
+        for number, (rate, what) in enumerate(zip(rates, ("training", "validation", "test"), strict=True)):
+            if rate in (0.0, 1.0):
+                text = f"{text}: the {what} part holds only {rate:.0f}. Choose another `split` or larger shares."
+                return Finding("WARN" if number else "FAIL", "split", task.table, name, text)
+        if not 0.5 < rates[2] / rates[0] < 2:
+            text = f"{text}: the test part is unlike the training part; probabilities will be off there."
+            return Finding("WARN", "split", task.table, name, text)
     if min(valid, test) < _FEW:
         return Finding("WARN", "split", task.table, name, f"{text}: too few to measure with; intervals will be wide.")
     return Finding("PASS", "split", task.table, name, text)
+
+
+def _rate(values: pa.Array, rows: npt.NDArray[np.bool_]) -> float:
+    """Compute the share of ones among labels of 0 and 1."""
+    found = numbers(values.filter(pa.array(rows)))
+    assert found is not None
+    return float(found.mean())
 
 
 def check_unseen(context: Context) -> Iterator[Finding]:

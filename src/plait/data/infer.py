@@ -12,6 +12,7 @@ from plait.data.infer_files import find_files, waiting_parts
 from plait.data.infer_guess import Guess, Seen
 from plait.data.infer_keys import Key, find_id, find_keys, made_tables, names_a_person
 from plait.data.infer_kinds import Choice
+from plait.data.infer_names import singular, words
 from plait.data.infer_read import look
 from plait.data.infer_tasks import likely_tasks
 from plait.data.infer_times import find_split, find_time
@@ -65,13 +66,14 @@ def _read(base: Path, sources: Mapping[str, str], tell: Tell | None) -> tuple[di
     """Look at every file; those that cannot be read are named with the reason."""
     seen: dict[str, Seen] = {}
     left: dict[str, str] = {}
+    things = {singular(word) for name in sources for word in words(name)}
     with Engine(base) as engine:
         for number, (name, source) in enumerate(sources.items()):
             if tell is not None:
                 tell(f"reading {source}", number, len(sources))
             try:
                 engine.open(name, Table(source=source))
-                table = look(engine, name, source)
+                table = look(engine, name, source, things)
             except DataError as error:
                 if len(sources) == 1 or isinstance(error, CorruptError):
                     raise

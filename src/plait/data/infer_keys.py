@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -22,6 +22,8 @@ _PEOPLE = frozenset(
 )
 _CODES = frozenset("asin sku isbn ean gtin upc".split())
 _LOOK = 200_000
+
+_Member = tuple[Seen, Profile]
 
 
 @final
@@ -126,29 +128,47 @@ def made_tables(tables: Mapping[str, Seen], ids: Mapping[str, str], keys: list[K
         The new tables (`of` the column that knows the most values) and the keys that point at them.
     """
     taken = {(key.table, key.column) for key in keys}
-    groups: dict[str, list[tuple[Seen, Profile]]] = {}
+    groups: dict[str, list[_Member]] = {}
     for table in tables.values():
         for seen in table.profiles.values():
             if seen.name != ids.get(table.name) and (table.name, seen.name) not in taken and _comes_back(seen, table):
-                groups.setdefault("_".join(words(seen.name)), []).append((table, seen))
+                parts = words(seen.name)
+                tail = parts[-2:] if parts[-1] in ID_WORDS else parts[-1:]
+                groups.setdefault("_".join(tail), []).append((table, seen))
     made: dict[str, Table] = {}
     more: list[Key] = []
-    for members in groups.values():
+    for thing, members in _together(groups):
         if max(seen.repeats for _, seen in members) < 2:
             continue
         source, best = max(members, key=lambda member: member[1].distinct)
-        name = _plural(best.name, {*tables, *made})
+        name = _plural(thing, {*tables, *made})
         made[name] = Table(of=f"{source.name}.{best.name}", id=best.name)
         for table, seen in members:
             more.append(Key(table.name, seen.name, name, 1.0, f"{seen.distinct:,} different, {seen.repeats:.1f} rows each"))
     return made, more
 
 
+def _together(groups: Mapping[str, list[_Member]]) -> Iterator[tuple[str, list[_Member]]]:
+    """Split columns of one name (`user_id`, or `left_item_id` and `right_item_id`) where they hold different things."""
+    for thing, members in groups.items():
+        source, best = max(members, key=lambda member: member[1].distinct)
+        known = source.values[best.name]
+        same = [
+            (table, seen)
+            for table, seen in members
+            if seen is best or (seen.shape == best.shape and _contained(table.values[seen.name], known) >= 0.5)
+        ]
+        yield thing, same
+        for table, seen in members:
+            if all(seen is not other for _, other in same):
+                yield "_".join(words(seen.name)), [(table, seen)]
+
+
 def _comes_back(seen: Profile, table: Seen) -> bool:
     """Tell whether a column names things of which several rows speak."""
     if seen.shape not in ("integer", "text") or not looks_like_id(seen.name) or looks_like_code(seen.name):
         return False
-    return seen.distinct >= 2 and seen.nulls < 0.5 * table.rows and seen.words < 4
+    return seen.name in table.values and seen.distinct >= 2 and seen.nulls < 0.5 * table.rows and seen.words < 4
 
 
 def _plural(column: str, taken: set[str]) -> str:

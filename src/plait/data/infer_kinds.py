@@ -157,6 +157,8 @@ def _number(seen: Profile) -> Choice:
         return Choice(Number(), _range(seen))
     if looks_like_id(seen.name) and not looks_like_code(seen.name):
         return _identifier(seen)
+    if seen.unique and seen.rows > 20 and seen.high - seen.low + 1 == seen.rows:
+        return Choice(Ignore(), "counts the rows: nothing to learn", ("number",))
     if seen.distinct == 2:
         return Choice(Category(), _values(seen), ("number",))
     if looks_like_code(seen.name) and seen.repeats >= 5 and seen.distinct <= _TOO_MANY:

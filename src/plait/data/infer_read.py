@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 
 from plait.data.engine import Engine
 from plait.data.infer_guess import Seen
+from plait.data.infer_names import looks_like_id, singular, words
 from plait.data.infer_profile import Profile, profile
 
 __all__ = ["look", "look_at"]
@@ -18,13 +20,14 @@ _LOOK = 100_000
 _KEPT = ("integer", "text")
 
 
-def look(engine: Engine, name: str, source: str) -> Seen:
+def look(engine: Engine, name: str, source: str, things: Collection[str]) -> Seen:
     """Look at all columns of an open table.
 
     Args:
         engine: where the table is open.
         name: its name.
         source: the file it came from, kept in the result.
+        things: what the tables are named after; a column of such a name may be a key.
 
     Raises:
         CorruptError: if a file is damaged.
@@ -34,7 +37,8 @@ def look(engine: Engine, name: str, source: str) -> Seen:
     for column in engine.columns(name):
         whole = engine.column(name, column)
         seen = profiles[column] = look_at(name, column, whole)
-        if seen.shape in _KEPT and seen.words < 4:
+        named = looks_like_id(column) or bool({singular(word) for word in words(column)}.intersection(things))
+        if seen.shape in _KEPT and seen.words < 4 and (named or seen.unique):
             values[column] = whole
     return Seen(name, source, engine.count(name), values, profiles)
 

@@ -87,9 +87,13 @@ def _with_groups(tasks: list[Likely], keys: list[Key], tables: Mapping[str, Seen
     """Add whose rows belong together: graded pairs of a query are ranked within it, and AUC is also taken per user."""
     query = next((key for key in keys if "query" in key.column.lower() or "search" in key.column.lower()), None)
     person = next((key for key in keys if names_a_person(key.column)), None)
+    targets = [key.target for key in keys]
+    pair = any(targets.count(target) > 1 for target in targets)
     result = []
     for task in tasks:
-        if query is not None and task.kind == "regression" and task.name == "stars":
+        if pair and task.kind == "binary":
+            task = replace(task, kind="relatedness", why=f"{task.why}; two keys to one table")
+        elif query is not None and task.kind == "regression" and task.name == "stars":
             why = f"{task.why}, in lists of one query"
             task = replace(task, name="rank", rank=1, kind="ranking", group=query.column, why=why)
         elif query is not None and task.name == "like":

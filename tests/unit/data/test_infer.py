@@ -398,3 +398,33 @@ def test_an_empty_table_is_left_out(tmp_path: Path) -> None:
     pq.write_table(pa.table({"x": np.linspace(0, 1, 50), "label": [0, 1] * 25}), tmp_path / "full.parquet")
     guess = infer(tmp_path)
     assert guess.left["empty.parquet"] == "no rows" and list(guess.tables) == ["full"]
+
+
+def test_a_table_of_pairs_has_two_keys_to_one_table(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = 500
+    items = pa.table({"item_id": np.arange(60), "name": [f"a thing called number {i}" for i in range(60)]})
+    pq.write_table(items, tmp_path / "items.parquet")
+    columns = {name: random.integers(0, 60, rows) for name in ("left_item_id", "right_item_id")}
+    pq.write_table(pa.table(columns | {"same": random.integers(0, 2, rows)}), tmp_path / "pairs.parquet")
+    guess = infer(tmp_path)
+    assert guess.tables["pairs"].keys == {"left_item_id": "items", "right_item_id": "items"}
+    assert _task(guess, "same") == ("pairs", "relatedness", "same")
+    (tmp_path / "items.parquet").unlink()
+    alone = infer(tmp_path)
+    assert set(alone.tables["pairs"].keys.values()) == {"items"}
+    assert alone.tables["items"].of in ("pairs.left_item_id", "pairs.right_item_id")
+
+
+def test_a_column_that_counts_the_rows_is_left_out() -> None:
+    assert isinstance(_kind("Unnamed: 0", np.arange(ROWS)), Ignore)
+    assert isinstance(_kind("x", np.arange(ROWS) * 3), Number)
+
+
+def test_a_folder_of_parts_is_one_table(tmp_path: Path) -> None:
+    (tmp_path / "visits").mkdir()
+    for part in range(3):
+        table = pa.table({"x": np.linspace(0, 1, 50), "visit": [0, 1] * 25})
+        pq.write_table(table, tmp_path / "visits" / f"part-{part}.parquet")
+    guess = infer(tmp_path)
+    assert guess.tables["visits"].source == "visits" and guess.rows["visits"] == 150
