@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -38,7 +38,7 @@ class Figure(Part):
     """Why there is no value or no interval."""
 
     @classmethod
-    def of(cls, interval: Interval) -> Self:
+    def of(cls, interval: Interval) -> Figure:
         """Take over what was measured."""
         return cls(value=interval.value, low=interval.low, high=interval.high, reason=interval.reason)
 
@@ -54,7 +54,7 @@ class GainFigure(Part):
     """Why there is no value or no interval."""
 
     @classmethod
-    def of(cls, gain: Gain) -> Self:
+    def of(cls, gain: Gain) -> GainFigure:
         """Take over what was measured."""
         return cls(value=gain.value, low=gain.low, high=gain.high, verdict=gain.verdict, reason=gain.reason)
 
