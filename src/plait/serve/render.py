@@ -120,7 +120,7 @@ def _telling(card: Card) -> list[Fact]:
 
 
 def _brief(card: Card, most: int = 3, over: bool = False) -> str:
-    """Write a few facts in a line; a short number needs its name; the word over the title only where it stands nowhere else."""
+    """Write a few facts in a line; a short number needs its name. `over` adds the word that stands over titles."""
     facts = [fact for fact in _telling(card) if over or fact.many or fact.value != _over(card)]
     many = [
         ", ".join(fact.many[:3]) if fact.many else f"{fact.name} {fact.value}" if _bare(fact) else fact.value
