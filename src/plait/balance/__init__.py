@@ -43,4 +43,4 @@ def build_balancer(
         case Uncertainty.Settings():
             return Uncertainty(weights)
         case UPGrad.Settings():
-            return Gradients(weights, UPGrad.weighting())
+            return Gradients(weights, UPGrad.weighting(), settings.at)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from plait import schema
 from plait.share.base import Sharing
 from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
+from plait.share.parting import alias, part
 
 __all__ = ["MMoE"]
 
@@ -60,7 +61,8 @@ class MMoE(Sharing):
     def forward(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
         """Run all experts once and mix them for the tasks that are asked for."""
         joint = cast_once(x[0])
-        return mixture([expert(joint) for expert in self.experts], [self.gate[task](joint) for task in tasks])
+        read = part(alias(joint))
+        return mixture([part(expert(joint)) for expert in self.experts], [self.gate[task](read) for task in tasks])
 
     @torch.no_grad()
     def gates(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> dict[str, Float[Tensor, "t E"]]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from plait import schema
 from plait.share.base import Sharing
 from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
+from plait.share.parting import alias, join, part
 
 __all__ = ["PLE"]
 
@@ -60,12 +61,13 @@ class PLE(Sharing):
         self.width = settings.expert[-1]
         widths = [width_in] + [self.width] * (settings.levels - 1)
         self.levels = nn.ModuleList(
-            _Level(width, tasks, settings, last=level == settings.levels - 1) for level, width in enumerate(widths)
+            _Level(width, tasks, settings, first=level == 0, last=level == settings.levels - 1)
+            for level, width in enumerate(widths)
         )
 
     def forward(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
         """Run the levels; on the last only the experts of the tasks that are asked for."""
-        return torch.stack(self._run(cast_once(x[0]), tasks, {}))
+        return join(self._run(cast_once(x[0]), tasks, {}))
 
     @torch.no_grad()
     def gates(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> dict[str, Float[Tensor, "t E"]]:
@@ -102,8 +104,9 @@ class PLE(Sharing):
 class _Level(nn.Module):
     """One level: experts of each task, shared experts, and the gates over them."""
 
-    def __init__(self, width: int, tasks: int, settings: PLE.Settings, last: bool) -> None:
+    def __init__(self, width: int, tasks: int, settings: PLE.Settings, first: bool, last: bool) -> None:
         super().__init__()
+        self.first = first
         own, common = settings.task_experts, settings.shared_experts
         self.task_experts = nn.ModuleList(_experts(width, own, settings) for _ in range(tasks))
         self.shared_experts = _experts(width, common, settings)
@@ -120,18 +123,26 @@ class _Level(nn.Module):
     ) -> tuple[list[Tensor], Tensor | None, list[Tensor]]:
         """Return each task's vector, the shared vector unless this is the last level, and each task's mean gate."""
         common = [expert(shared) for expert in self.shared_experts]
+        gated = [*of_task, shared]
+        if self.first:
+            read = part(alias(shared))
+            common = [part(expert) for expert in common]
+            gated = [read] * len(gated)
+            # On a single level a task's experts are its own: what it has in common with others ends at their input.
+            of_task = [read] * len(of_task) if self.shared_gate is None else of_task
         own = [[expert(x) for expert in _list(self.task_experts[task])] for task, x in zip(tasks, of_task, strict=True)]
-        gates = [_gate(self.task_gates[task])(x) for task, x in zip(tasks, of_task, strict=True)]
+        if self.first and self.shared_gate is not None:
+            own = [[part(expert) for expert in experts] for experts in own]
+        gates = [_gate(self.task_gates[task])(x) for task, x in zip(tasks, gated, strict=False)]
         count = len(own[0])
         of_common = mixture(common, [gate[:, count:] for gate in gates])
-        vectors = [
-            mixture(experts, [gate[:, :count]])[0] + part for experts, gate, part in zip(own, gates, of_common, strict=True)
-        ]
+        of_own = [mixture(experts, [gate[:, :count]])[0] for experts, gate in zip(own, gates, strict=True)]
+        vectors = [mine + ours for mine, ours in zip(of_own, of_common, strict=True)]
         use = [mean_gate(gate) for gate in gates]
         if self.shared_gate is None:
             return vectors, None, use
         every = [expert for experts in own for expert in experts] + common
-        return vectors, mixture(every, [self.shared_gate(shared)])[0], use
+        return vectors, mixture(every, [self.shared_gate(gated[-1])])[0], use
 
 
 def _experts(width: int, count: int, settings: PLE.Settings) -> nn.ModuleList:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Literal, final
 
-import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from plait import schema
 from plait.share.base import Sharing
 from plait.share.expert import cast_once, layers
+from plait.share.parting import alias, join, part
 
 __all__ = ["Separate"]
 
@@ -43,8 +43,8 @@ class Separate(Sharing):
 
     def forward(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
         """Run the networks of the tasks that are asked for."""
-        joint = cast_once(x[0])
-        return torch.stack([self.networks[task](joint) for task in tasks])
+        joint = part(alias(cast_once(x[0])))
+        return join([self.networks[task](joint) for task in tasks])
 
     def own(self, task: int) -> list[nn.Parameter]:
         """Return the task's network."""

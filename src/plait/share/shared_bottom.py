@@ -10,6 +10,7 @@ from torch import Tensor
 from plait import schema
 from plait.share.base import Sharing
 from plait.share.expert import cast_once, layers
+from plait.share.parting import part
 
 __all__ = ["SharedBottom"]
 
@@ -47,4 +48,4 @@ class SharedBottom(Sharing):
     def forward(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
         """Run the network once; the tasks get views of one result."""
         shared: Tensor = self.network(cast_once(x[0]))
-        return shared.expand(len(tasks), -1, -1)
+        return part(shared).expand(len(tasks), -1, -1)

@@ -1,0 +1,48 @@
+"""Mark where the tasks part, for balancing methods that take gradients there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["PARTING", "alias", "join", "part"]
+
+PARTING = "plait: tasks part here"
+"""Key in the metadata of an autograd node; the value is the number of the node's output."""
+
+
+def part(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Mark a tensor as the last that several tasks read in common.
+
+    The gradients of two tasks at all marked tensors of a pass must hold all that the pass has in common: whatever leads from
+    a task's vector to the input passes through exactly one of them.
+    """
+    if tensor.grad_fn is not None:
+        metadata: dict[Any, Any] = tensor.grad_fn.metadata  # type: ignore[assignment]  # a property, which torch types as a method
+        metadata[PARTING] = tensor.output_nr
+    return tensor
+
+
+def alias(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return the tensor under an autograd node of its own, so that one of its readers can be told from the others."""
+    return tensor.view_as(tensor) if torch.is_grad_enabled() else tensor
+
+
+def join(vectors: Sequence[Float[Tensor, "B H"]]) -> Float[Tensor, "t B H"]:
+    """Stack the tasks' vectors so that the backward pass of one task's loss leaves the networks of the others alone."""
+    return _Join.apply(*vectors) if torch.is_grad_enabled() else torch.stack(tuple(vectors))  # type: ignore[no-untyped-call]
+
+
+class _Join(torch.autograd.Function):
+    """A stack that sends no gradient, where `torch.stack` sends zeros, to tasks that got none."""
+
+    @staticmethod
+    def forward(ctx: Any, *vectors: Tensor) -> Tensor:  # noqa: ANN401, ARG004
+        return torch.stack(vectors)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401, ARG004
+        # Looking costs a fraction of one layer; on other devices it would make the host wait.
+        return tuple(each if each.device.type != "cpu" or bool(each.any()) else None for each in grad)
