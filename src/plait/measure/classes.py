@@ -12,7 +12,7 @@ __all__ = ["METRICS", "Pairs", "build", "macro", "mean_auc"]
 
 METRICS = ("accuracy", "log_loss", "auc_macro", "f1_macro", "precision_macro", "recall_macro", "ece")
 
-Pairs = tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]
+Pairs = tuple[Int[np.ndarray, "_"], Int[np.ndarray, "_"]]
 """(example, class) pairs: the examples, and the class of each."""
 
 _MOST_SORTED = 30_000_000
@@ -77,10 +77,11 @@ def macro(metric: str, sample: Sample, right: Pairs, called: Pairs, true: Pairs,
 def _moved(sample: Sample, pairs: Pairs, amount: Float[np.ndarray, "C"]) -> Float[np.ndarray, "N"]:
     """Add up a number per class over the pairs of each example."""
     rows, numbers = pairs
-    return np.bincount(rows, amount[numbers], minlength=sample.size)
+    # numpy counts in whole numbers where there is nothing to count
+    return np.bincount(rows, amount[numbers], minlength=sample.size).astype(np.float64)
 
 
-def mean_auc(sample: Sample, chance: Float[np.ndarray, "N C"], positives: list[Int[np.ndarray, "n"]]) -> Statistic:
+def mean_auc(sample: Sample, chance: Float[np.ndarray, "N C"], positives: list[Int[np.ndarray, "_"]]) -> Statistic:
     """Make the mean over classes of the AUC of that class against the others, over classes with both labels.
 
     Raises:

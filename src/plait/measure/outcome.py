@@ -32,9 +32,11 @@ class UndefinedError(ValueError):
 class Outcome:
     """Everything one task said about the examples of one part, in the order of the examples.
 
+    Arrays that may be empty have lengths of their own in the annotations: N or 0.
+
     Args:
         prediction: what the head's `predict` gave: a probability, one per class, or values on the label's scale; for
-            retrieval empty.
+            retrieval N rows of nothing.
         label: the label as prepared: 0 or 1, a class number, class numbers padded with -1 (multilabel), a value.
         weight: how much each example counts; empty where all count the same.
         unit: number of the user or list each example belongs to; empty where examples stand alone. Examples of one unit
@@ -46,10 +48,10 @@ class Outcome:
 
     prediction: Float[np.ndarray, "N P"]
     label: Float[np.ndarray, "N L"]
-    weight: Float[np.ndarray, "N"] = field(default_factory=_numbers)
-    unit: Int[np.ndarray, "N"] = field(default_factory=_counts)
-    rank: Int[np.ndarray, "N"] = field(default_factory=_counts)
-    top: Int[np.ndarray, "N K"] = field(default_factory=_lists)
+    weight: Float[np.ndarray, "W"] = field(default_factory=_numbers)
+    unit: Int[np.ndarray, "V"] = field(default_factory=_counts)
+    rank: Int[np.ndarray, "Q"] = field(default_factory=_counts)
+    top: Int[np.ndarray, "Y K"] = field(default_factory=_lists)
     catalogue: int = 0
 
     def __len__(self) -> int:

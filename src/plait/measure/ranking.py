@@ -3,7 +3,7 @@
 from typing import final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from plait.measure.outcome import Outcome, UndefinedError
 from plait.measure.sample import Sample, Statistic, mean
@@ -27,7 +27,7 @@ class Lists:
     """
 
     def __init__(
-        self, score: Float[np.ndarray, "N"], relevance: Float[np.ndarray, "N"], unit: Float[np.ndarray, "N"]
+        self, score: Float[np.ndarray, "N"], relevance: Float[np.ndarray, "N"], unit: Int[np.ndarray, "N"]
     ) -> None:
         order = np.lexsort((-score, unit))
         self.unit, ordered = unit[order], score[order]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from plait.measure.outcome import Outcome, UndefinedError
 
@@ -29,7 +29,7 @@ class Sample:
         UndefinedError: no example, or weights that are negative, not finite or sum to 0.
     """
 
-    def __init__(self, weight: Float[np.ndarray, "N"], unit: Int[np.ndarray, "N"], size: int) -> None:
+    def __init__(self, weight: Float[np.ndarray, "W"], unit: Int[np.ndarray, "V"], size: int) -> None:
         if size == 0:
             raise UndefinedError("no examples")
         self.size = size
@@ -61,7 +61,7 @@ class Sample:
         totals = [np.bincount(self.unit, weighted[:, i], minlength=self.units) for i in range(columns.shape[1])]
         return np.stack(totals, axis=1)
 
-    def sums(self, *columns: Float[np.ndarray, "N"]) -> Callable[[Float[np.ndarray, "R U"]], list[Float[np.ndarray, "R"]]]:
+    def sums(self, *columns: Real[np.ndarray, "N"]) -> Callable[[Float[np.ndarray, "R U"]], list[Float[np.ndarray, "R"]]]:
         """Prepare weighted sums of numbers of the examples.
 
         One pass over the weights per column on one core: with a few columns, a matrix product on several cores is not faster

@@ -144,7 +144,9 @@ def _arrow(metric: str) -> str:
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
-    facts = [("Tasks", str(len(report.tasks))), ("Mean gain", percent(report.gain))]
+    facts = [("Tasks", str(len(report.tasks)))]
+    if report.gain is not None:
+        facts.append(("Mean gain", percent(report.gain)))
     facts.append(("Test examples", f"{report.data.test:,}"))
     facts.append(("Parameters", f"{report.parameters:,}"))
     if "train" in report.seconds:

@@ -11,12 +11,14 @@ from plait.measure import larger_is_better
 from plait.report.content import Number, Report
 from plait.report.figures import Figures
 from plait.report.pictures import Line, line_chart, reliability
+from plait.report.pictures.lines import thin
 from plait.report.pictures.scale import around
 from plait.report.words import metric_name, number
 
 __all__ = ["Heat", "Tile", "calibration_tiles", "cosine_tiles", "curve_tiles", "heats", "loss_tiles", "weight_tiles"]
 
 _MOST_PAIRS = 12
+_SMOOTH_POINTS = 48
 
 
 @final
@@ -88,23 +90,24 @@ def cosine_tiles(figures: Figures) -> tuple[list[Tile], int]:
     series = {pair: list(zip(cosine.steps, values, strict=False)) for pair, values in cosine.pairs.items()}
     means = {pair: sum(_known(points)) / len(_known(points)) for pair, points in series.items() if _known(points)}
     worst = sorted(means, key=means.__getitem__)[:_MOST_PAIRS]
+    smooth = {pair: thin(series[pair], _SMOOTH_POINTS) for pair in worst}
+    shown = around([-0.1, 0.1, *(y for points in smooth.values() for _, y in points if y is not None)], 0.05)
     tiles = []
     for pair in worst:
         first, _, second = pair.partition("|")
         title = f"{first.strip()} · {second.strip()}"
         negative = sum(value < 0 for value in _known(series[pair])) / len(_known(series[pair]))
         note = f"mean {number(means[pair])}, against each other in {100 * negative:.0f} % of steps"
-        line = Line("cosine", "worse" if means[pair] < 0 else "joint", series[pair])
-        shown = around([-0.25, 0.25, *_known(series[pair])], 0.05)
+        line = Line("cosine", "worse" if means[pair] < 0 else "joint", smooth[pair])
         tiles.append(Tile(title, note, line_chart(f"{title}: gradient cosine by step, {note}", [line], "step", shown, True)))
     return _tiles(tiles), len(means)
 
 
 def weight_tiles(figures: Figures) -> list[Tile]:
-    """Draw the weight of each task's loss over steps, all on one axis."""
+    """Draw the weight of each task's loss over steps, all on one axis; nothing where no weight ever changes."""
     weights = figures.weights
     known = [value for values in weights.tasks.values() for value in values if value is not None]
-    if not known:
+    if all(len(set(values)) <= 1 for values in weights.tasks.values()):
         return []
     shown = around([0.0, *known])
     tiles = []

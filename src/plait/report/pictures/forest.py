@@ -34,9 +34,10 @@ class ForestRow:
 
 
 def _domain(rows: list[ForestRow]) -> Scale:
-    """Show every value and 0; an interval far longer than the others is cut, so that the others stay readable."""
+    """Show 0 and nearly everything; what lies far beyond the others is cut, so that the others stay readable."""
     reach = [max(abs(row.low), abs(row.high)) for row in rows]
-    limit = max([max(abs(row.value) for row in rows) * 1.25, min(max(reach), 3 * median(reach)), 0.002])
+    furthest, usual = max(abs(row.value) for row in rows), median(reach)
+    limit = max(min(furthest * 1.25, 6 * usual), min(max(reach), 3 * usual), 0.002)
     low = max(-limit, min(0.0, *(row.low for row in rows)))
     high = min(limit, max(0.0, *(row.high for row in rows)))
     return Scale(*around([min(low, -0.08 * limit), max(high, 0.08 * limit)], 0.06), 0, 100)

@@ -39,11 +39,11 @@ class Line:
     kept: float | None = None
 
 
-def thin(points: Sequence[Point]) -> list[Point]:
-    """Replace many points by the means of neighbours; a picture this small shows no more."""
-    if len(points) <= _MOST_POINTS:
+def thin(points: Sequence[Point], most: int) -> list[Point]:
+    """Replace many points by at most `most` means of neighbours; a picture this small shows no more."""
+    if len(points) <= most:
         return list(points)
-    size = -(-len(points) // _MOST_POINTS)
+    size = -(-len(points) // most)
     result: list[Point] = []
     for start in range(0, len(points), size):
         part = points[start : start + size]
@@ -64,7 +64,7 @@ def line_chart(
         y_range: least and most, where several pictures share an axis.
         zero: whether the line y = 0 means something.
     """
-    drawn = [Line(line.name, line.colour, thin(line.points), line.kept) for line in lines]
+    drawn = [Line(line.name, line.colour, thin(line.points, _MOST_POINTS), line.kept) for line in lines]
     values = [y for line in drawn for _, y in line.points if y is not None]
     places = [x for line in drawn for x, _ in line.points]
     if not values:

@@ -35,7 +35,8 @@ def reliability(words: str, series: dict[str, Bins]) -> Markup:
         x, y, text = across.at(tick), up.at(tick), tick_text(tick, ticks)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_SIZE - _RIGHT}" y1="{y}" y2="{y}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 3.5}" text-anchor="end">{text}</text>')
-        parts.append(f'<text x="{x}" y="{_SIZE - 22}" text-anchor="middle">{text}</text>')
+        if x > _LEFT + 8:
+            parts.append(f'<text x="{x}" y="{_SIZE - 22}" text-anchor="middle">{text}</text>')
     parts.append(
         f'<line class="zero" x1="{across.at(low)}" y1="{up.at(low)}" x2="{across.at(high)}" y2="{up.at(high)}"/>'
         f'<text class="unit" x="{_SIZE - _RIGHT}" y="{_SIZE - 5}" text-anchor="end">predicted →</text>'

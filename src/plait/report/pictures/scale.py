@@ -36,7 +36,7 @@ def steps(low: float, high: float, count: int) -> list[float]:
     """Return about `count` round numbers between two values."""
     raw = (high - low) / max(count, 1)
     power = 10.0 ** floor(log10(raw))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * 0.999)
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * 0.8)
     first = ceil(low / step - 1e-9)
     last = floor(high / step + 1e-9)
     return [round(k * step, 12) for k in range(first, last + 1)]
@@ -56,6 +56,8 @@ def tick_text(value: float, ticks: list[float]) -> str:
     step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else abs(value) or 1.0
     if max(abs(tick) for tick in ticks) >= 10_000:
         return f"{value / 1000:g}k".replace("-", "−")
+    if value == 0:
+        return "0"
     digits = 0
     while digits < 6 and abs(round(step, digits) - step) > 1e-9 * max(step, 1e-6):
         digits += 1
