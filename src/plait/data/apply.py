@@ -11,11 +11,11 @@ import torch
 from plait.data.columns import Columns, Prepared
 from plait.data.engine import Engine
 from plait.data.examples import apply_examples
+from plait.data.pack import matrix_shape, pack
 from plait.data.relations import key_rows
-from plait.data.slots import as_fitted, encode_feature
-from plait.data.table import Packing, pack, vectors
+from plait.data.slots import as_fitted
+from plait.data.table import Packing, vectors
 from plait.data.texts import TextEncoder
-from plait.data.values import flat
 from plait.errors import RecipeError, nearest
 from plait.layout import TableLayout
 
@@ -58,10 +58,12 @@ def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | N
         }
         packing = Packing(table, {f.name: plan.schema.features[f.name] for f in frozen.features}, keys | groups)
         layout = frozen.model_copy(update={"rows": rows.num_rows})
-        _encode(engine, prepared, packing, layout)
+        _freeze(engine, prepared, packing, layout)
         dims = {f.name: f.dim for f in frozen.features if f.dim}
         found = vectors(packing, engine, texts, None, dims)
-        matrix = pack(engine, packing, layout, None)
+        matrix = np.empty(matrix_shape(layout), np.int32)
+        for _ in pack(engine, packing, layout, matrix):
+            pass
     return Columns(
         layout,
         torch.from_numpy(matrix),
@@ -72,12 +74,9 @@ def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | N
     )
 
 
-def _encode(engine: Engine, prepared: Prepared, packing: Packing, layout: TableLayout) -> None:
+def _freeze(engine: Engine, prepared: Prepared, packing: Packing, layout: TableLayout) -> None:
     plan = prepared.plan
     by_name = {f.name: f for f in layout.features}
-    for name, feature in packing.slotted.items():
-        fitted = as_fitted(by_name[name], plan.codes.get(name), plan.numbers.get(name))
-        column = name.partition(".")[2]
-        engine.need(packing.name, column, f"Feature `{name}`")
-        packing.fitted[name] = fitted
-        packing.encoded[name] = encode_feature(name, feature, fitted, flat(engine.column(packing.name, column)))
+    for name in packing.slotted:
+        engine.need(packing.name, name.partition(".")[2], f"Feature `{name}`")
+        packing.fitted[name] = as_fitted(by_name[name], plan.codes.get(name), plan.numbers.get(name))

@@ -167,15 +167,18 @@ class Engine:
         text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
         return parquet_column(source.files, column, dictionary and text)
 
-    def batches(self, name: str, columns: Sequence[str], size: int) -> Iterator[pa.RecordBatch]:
-        """Read columns in batches of at most `size` rows, in row order."""
+    def batches(
+        self, name: str, columns: Sequence[str], size: int, dictionary: Sequence[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
+        """Read columns in batches of at most `size` rows, in row order; text of `dictionary` ones as in Parquet."""
         source = self._source(name)
         for column in columns:
             self.need(name, column)
         if source.memory is not None:
             yield from source.memory.select(list(columns)).to_batches(max_chunksize=size)
         else:
-            yield from parquet_batches(source.files, list(columns), size)
+            text = [c for c in dictionary if pa.types.is_string(source.schema.field(c).type)]
+            yield from parquet_batches(source.files, list(columns), size, text)
 
     def need(self, name: str, column: str, who: str = "") -> None:
         """Check that a table has a column.

@@ -21,10 +21,22 @@ import pyarrow.parquet as pq
 from plait.data.sources import diagnose
 from plait.errors import CorruptError, PlaitError
 
-__all__ = ["appearing", "check_manifest", "file_name", "read_parquet", "room", "write_manifest", "write_parquet"]
+__all__ = [
+    "appearing",
+    "check_manifest",
+    "file_name",
+    "group_starts",
+    "read_groups",
+    "read_parquet",
+    "room",
+    "write_groups",
+    "write_manifest",
+    "write_parquet",
+]
 
 MANIFEST: Final = "manifest.json"
 _BLOCK: Final = 1 << 22
+_ROWS: Final = 1 << 17
 
 
 def file_name(name: str) -> str:
@@ -53,8 +65,17 @@ def room(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_parquet(table: pa.Table, path: Path, rows: int = 1 << 17) -> None:
-    """Write a table with page checksums, in row groups of `rows` rows, and make sure it is on the disk.
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a table with page checksums; the file appears whole or not at all.
+
+    Raises:
+        PlaitError: if the disk is full.
+    """
+    write_groups(iter([table]), path)
+
+
+def write_groups(tables: Iterator[pa.Table], path: Path) -> None:
+    """Write tables of one schema behind each other, large ones as several row groups, with page checksums.
 
     Raises:
         PlaitError: if the disk is full.
@@ -62,30 +83,57 @@ def write_parquet(table: pa.Table, path: Path, rows: int = 1 << 17) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with room(path):
-            pq.write_table(
-                table,
+            first = next(tables)
+            with pq.ParquetWriter(
                 temporary,
-                row_group_size=rows,
+                first.schema,
                 compression="none",
                 use_dictionary=False,
                 write_page_checksum=True,
                 write_statistics=False,
-            )
+            ) as writer:
+                writer.write_table(first, row_group_size=_ROWS)
+                for table in tables:
+                    writer.write_table(table, row_group_size=_ROWS)
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """Read a table and verify its page checksums.
+def read_parquet(path: Path, others: list[str] | None = None) -> pa.Table:
+    """Read a table, or the columns that are not named in `others`, and verify its page checksums.
 
     Raises:
         CorruptError: naming file, row group and column.
     """
+    with _open(path) as file:
+        return file.read(columns=None if others is None else [c for c in file.schema_arrow.names if c not in set(others)])
+
+
+def read_groups(path: Path, groups: list[int], columns: list[str]) -> pa.Table:
+    """Read columns of some row groups and verify their page checksums.
+
+    Raises:
+        CorruptError: naming file, row group and column.
+    """
+    with _open(path) as file:
+        return file.read_row_groups(groups, columns=columns, use_threads=False)
+
+
+def group_starts(path: Path) -> list[int]:
+    """Return the first row of each row group."""
+    with _open(path) as file:
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    return [sum(sizes[:i]) for i in range(len(sizes))]
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[pq.ParquetFile]:
     if not path.exists():
         raise CorruptError(f"{path} is missing from its folder. Prepare again, or copy the folder again.")
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True, memory_map=True).read(columns=columns)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
     except (OSError, pa.ArrowException) as error:
         raise diagnose(path, error) from error
 

@@ -19,13 +19,15 @@ from plait.data.engine import Engine
 from plait.data.examples import Examples, read_examples
 from plait.data.files import appearing, write_manifest
 from plait.data.history import Timeline
+from plait.data.pack import matrix_shape, pack
 from plait.data.parts import assign
 from plait.data.plan import Plan
 from plait.data.relations import Relations, relate
+from plait.data.scratch import Scratch
 from plait.data.seats import Seats, arrange, history_keys
 from plait.data.slots import Slotted
 from plait.data.store import load, matrix_file, save_columns, save_events, write_raw
-from plait.data.table import Packing, fit_table, lay_out, pack, vectors
+from plait.data.table import Packing, fit_table, lay_out, vectors
 from plait.data.texts import Tell, TextEncoder
 from plait.errors import CorruptError
 from plait.layout import Layout, TableLayout
@@ -175,14 +177,18 @@ class _Preparation:
         def weights(feature: Slotted) -> npt.NDArray[np.int64]:
             return ids if isinstance(feature, Id) else others
 
-        fit_table(self.engine, packing, weights, not mapped, self.tell)
+        if not mapped:
+            packing.scratch = Scratch(packing.slotted, rows)
+        fit_table(self.engine, packing, weights, self.tell)
         found = vectors(packing, self.engine, self.texts, self._cache, {}, self.tell)
         dims = {n: v.shape[1] for n, v in found.items()}
         layout: TableLayout = lay_out(packing, rows, self.schema.tables[name].keys, dims)
         file = matrix_file(self.folder, name) if mapped else None
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-        matrix = pack(self.engine, packing, layout, file, self.tell)
+        shape = matrix_shape(layout)
+        matrix = np.empty(shape, np.int32) if file is None else np.memmap(file, np.int32, "w+", shape=shape)
+        blocks = pack(self.engine, packing, layout, matrix, self.tell)
         columns = Columns(
             layout,
             torch.from_numpy(np.asarray(matrix)),
@@ -191,7 +197,7 @@ class _Preparation:
             {n: torch.from_numpy(v) for n, v in examples.weights.items()},
             torch.from_numpy(np.append(np.uint8(0), parts[name])),
         )
-        save_columns(columns, self.folder, mapped)
+        save_columns(columns, self.folder, blocks, mapped)
         return packing, columns
 
     def _history(self, name: str, seats: Seats, relations: Relations, parts: Parts) -> Events:

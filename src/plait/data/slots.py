@@ -18,12 +18,11 @@ from plait.errors import DataError
 from plait.layout import FeatureLayout
 from plait.schema import Category, Id, Number, Time
 
-__all__ = ["Fitted", "Slotted", "as_fitted", "assemble", "encode_feature", "fit_feature"]
+__all__ = ["Fitted", "Slotted", "as_fitted", "encode_feature", "fit_feature"]
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Slotted = Id | Category | Number | Time
-_BLOCK = 1 << 12
 
 
 @final
@@ -97,32 +96,6 @@ def encode_feature(name: str, feature: Slotted, fitted: Fitted, column: pa.Array
     fits = places < fitted.width
     result[places[fits], rows[fits]] = codes[fits]
     return result
-
-
-def assemble(out: Ints, slots: list[tuple[int, Ints, int | None]]) -> None:
-    """Interleave packed slots into rows, block by block so that a block stays in the processor's cache.
-
-    Args:
-        out: int32 [rows, width], the rows to fill.
-        slots: first slot, int32 [slots, rows], and for codes the feature's first code.
-    """
-    height = sum(len(values) for _, values, _ in slots)
-    block = np.empty((height, _BLOCK), dtype=np.int32)
-    order = np.concatenate([np.arange(place, place + len(values)) for place, values, _ in slots] or [np.zeros(0, int)])
-    sorted_slots = sorted(slots, key=lambda s: s[0])
-    assert np.array_equal(np.sort(order), np.arange(height))
-    for start in range(0, len(out), _BLOCK):
-        end = min(start + _BLOCK, len(out))
-        at = 0
-        for _, values, first in sorted_slots:
-            part = block[at : at + len(values), : end - start]
-            part[:] = values[:, start:end]
-            if first is not None:
-                # Missing (-1) becomes code 0; everything else moves to the feature's codes.
-                np.add(part, first, out=part, where=part >= 0)
-                np.maximum(part, 0, out=part)
-            at += len(values)
-        out[start:end] = block[:, : end - start].T
 
 
 def as_fitted(layout: FeatureLayout, vocabulary: Vocabulary | None, number: NumberPlan | None) -> Fitted:

@@ -35,6 +35,8 @@ _FORMATS: Final = {
 }
 _BLOCK: Final = 1 << 20
 _SAMPLES: Final = 16
+_BUFFER: Final = 1 << 16
+"""Bytes of a column that a stream holds; without, whole row groups come into memory."""
 
 
 def format_of(path: Path) -> str | None:
@@ -175,9 +177,7 @@ def parquet_column(files: list[Path], column: str, dictionary: bool) -> pa.Chunk
     chunks: list[pa.Array] = []
     for path in files:
         try:
-            file = pq.ParquetFile(
-                path, read_dictionary=[column] if dictionary else None, page_checksum_verification=True, memory_map=True
-            )
+            file = pq.ParquetFile(path, read_dictionary=[column] if dictionary else None, page_checksum_verification=True)
             chunks += file.read(columns=[column], use_threads=False).column(column).chunks
         except (OSError, pa.ArrowException) as error:
             raise diagnose(path, error) from error
@@ -190,7 +190,7 @@ def parquet_column(files: list[Path], column: str, dictionary: bool) -> pa.Chunk
         return pa.chunked_array([c.cast(widest) for c in chunks])
 
 
-def parquet_batches(files: list[Path], columns: list[str], size: int) -> Iterator[pa.RecordBatch]:
+def parquet_batches(files: list[Path], columns: list[str], size: int, dictionary: list[str]) -> Iterator[pa.RecordBatch]:
     """Read some columns of Parquet files in batches of at most `size` rows, in row order.
 
     Raises:
@@ -198,7 +198,7 @@ def parquet_batches(files: list[Path], columns: list[str], size: int) -> Iterato
     """
     for path in files:
         try:
-            file = pq.ParquetFile(path, page_checksum_verification=True, memory_map=True)
+            file = pq.ParquetFile(path, read_dictionary=dictionary, page_checksum_verification=True, buffer_size=_BUFFER)
             yield from file.iter_batches(batch_size=size, columns=columns, use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise diagnose(path, error) from error

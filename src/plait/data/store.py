@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
 from plait.data.columns import Columns, Events, Prepared
-from plait.data.files import check_manifest, file_name, read_parquet, write_parquet
+from plait.data.files import check_manifest, file_name, group_starts, read_groups, read_parquet, write_groups, write_parquet
+from plait.data.pack import matrix_shape, turn
 from plait.data.plan import Plan
 from plait.data.values import flat
 from plait.errors import CorruptError, RecipeError
@@ -21,18 +25,37 @@ from plait.layout import Layout, TableLayout
 
 __all__ = ["load", "read_raw", "save_columns", "save_events", "take_rows", "write_raw"]
 
-_ROWS: Final = 1 << 17
+Ints = npt.NDArray[np.int32]
 _WIDE: Final = 512
 
 
-def save_columns(columns: Columns, folder: Path, mapped: bool) -> None:
-    """Write one prepared table: `tables/NAME.parquet`, and beside it its matrix where that is memory-mapped."""
+def save_columns(columns: Columns, folder: Path, blocks: Iterator[Ints], mapped: bool) -> None:
+    """Write one prepared table: `tables/NAME.parquet`, one row group per block of rows.
+
+    Args:
+        columns: the table; its matrix may still be empty and is filled by running through `blocks`.
+        folder: the prepared folder.
+        blocks: int32 [slots, some rows], in row order.
+        mapped: whether the matrix has a file of its own and stays out of the Parquet file.
+    """
     path = _table_file(folder, columns.layout.name)
     path.parent.mkdir(parents=True, exist_ok=True)
+    names = _slot_names(columns.layout)
+    others = _other_arrays(columns)
+
+    def groups() -> Iterator[pa.Table]:
+        start = 0
+        for block in blocks:
+            rows = block.shape[1]
+            slots = {} if mapped else {name: pa.array(block[i]) for i, name in enumerate(names)}
+            yield pa.table(slots | {name: array.slice(start, rows) for name, array in others.items()})
+            start += rows
+
+    write_groups(groups(), path)
+
+
+def _other_arrays(columns: Columns) -> dict[str, pa.Array]:
     arrays: dict[str, pa.Array] = {"part": pa.array(columns.part.numpy())}
-    if not mapped:
-        turned = columns.matrix.numpy().T
-        arrays |= {name: pa.array(np.ascontiguousarray(turned[i])) for i, name in enumerate(_slot_names(columns.layout))}
     for task, values in columns.labels.items():
         for slot in range(values.shape[1]):
             arrays[f"label:{task}:{slot}"] = pa.array(np.ascontiguousarray(values[:, slot].numpy()))
@@ -40,7 +63,7 @@ def save_columns(columns: Columns, folder: Path, mapped: bool) -> None:
     for name, vector in columns.vectors.items():
         inner = pa.array(vector.numpy().reshape(-1))
         arrays[f"vector:{name}"] = pa.FixedSizeListArray.from_arrays(inner, vector.shape[1])
-    write_parquet(pa.table(arrays), path, _ROWS)
+    return arrays
 
 
 def matrix_file(folder: Path, table: str) -> Path:
@@ -101,21 +124,17 @@ def load(folder: Path) -> Prepared:
 
 
 def _load_columns(folder: Path, layout: TableLayout, whole: Layout) -> Columns:
-    table = read_parquet(_table_file(folder, layout.name))
+    path = _table_file(folder, layout.name)
+    shape = matrix_shape(layout)
+    names = _slot_names(layout)
+    table = read_parquet(path, others=names)
     mapped = matrix_file(folder, layout.name)
-    shape = (layout.rows + 1, layout.codes + len(layout.keys) + layout.numbers)
     if table.num_rows != shape[0]:
-        raise CorruptError(f"{_table_file(folder, layout.name)} should have {shape[0]} rows. Found {table.num_rows}.")
+        raise CorruptError(f"{path} should have {shape[0]} rows. Found {table.num_rows}. Prepare again.")
     if mapped.exists():
         matrix = np.asarray(np.memmap(mapped, np.int32, "c", shape=shape))
     else:
-        matrix = np.empty(shape, np.int32)
-        names = _slot_names(layout)
-        start = 0
-        for batch in table.select(names).to_batches(max_chunksize=1 << 12) if names else []:
-            block = np.stack([c.to_numpy() for c in batch.columns])
-            matrix[start : start + batch.num_rows] = block.T
-            start += batch.num_rows
+        matrix = _read_matrix(path, names, shape)
     labels = {}
     weights = {}
     for name, task in whole.tasks.items():
@@ -128,6 +147,23 @@ def _load_columns(folder: Path, layout: TableLayout, whole: Layout) -> Columns:
                 weights[name] = torch.from_numpy(_numpy(table, f"weight:{name}"))
     vectors = {f.name: torch.from_numpy(_vector(table, f"vector:{f.name}", f.dim)) for f in layout.features if f.dim}
     return Columns(layout, torch.from_numpy(matrix), vectors, labels, weights, torch.from_numpy(_numpy(table, "part")))
+
+
+def _read_matrix(path: Path, names: list[str], shape: tuple[int, int]) -> Ints:
+    """Read packed slots row group by row group, so that they are never in memory twice."""
+    matrix: Ints = np.empty(shape, np.int32)
+    if not names:
+        return matrix
+
+    def one(place: tuple[int, int]) -> None:
+        group, start = place
+        table = read_groups(path, [group], names)
+        block = np.stack([flat(c).to_numpy() for c in table.columns])
+        turn(block, matrix[start : start + table.num_rows])
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, enumerate(group_starts(path))))
+    return matrix
 
 
 def _load_events(folder: Path, name: str) -> Events:
