@@ -55,8 +55,8 @@ def demo(
 ) -> None:
     """Do the whole job on built-in data.  Example: plait demo movies
 
-    Prepares real data, trains one model for all tasks and each task alone, compares them with intervals, writes the report and
-    opens a page.
+    Prepares real data, trains one model for all tasks and each task alone, compares them with intervals, writes the report
+    and opens a page.
     """
     from plait.run.demo import demo as run_demo
     from plait.run.progress import progress
@@ -104,7 +104,9 @@ def train(
     changes: Changes = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     alone: Annotated[bool, typer.Option(help="Train every task alone too, to compare with.")] = True,
-    trees: Annotated[bool, typer.Option("--trees", help="Add gradient-boosted trees per task as one more baseline.")] = False,
+    trees: Annotated[
+        bool, typer.Option("--trees", help="Add gradient-boosted trees per task as one more baseline.")
+    ] = False,
     folds: Annotated[int, typer.Option(help="K-fold cross-validation: K runs and their summary.", min=0, max=100)] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -168,7 +170,9 @@ def predict(
 @app.command()
 def serve(
     run: RunArgument,
-    host: Annotated[str, typer.Option(help="Address to listen on; the page has no login, so keep it on this machine.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the page has no login, so keep it on this machine.")
+    ] = "127.0.0.1",
     port: Port = 8000,
 ) -> None:
     """Open the page of a run.  Example: plait serve runs/first"""
@@ -193,7 +197,8 @@ def _finish(folder: Path, as_json: bool) -> None:
 
     lines, data = run_evaluate(folder, None, None)
     give(lines, data, as_json)
-    say(f"\nReport: {folder / 'report.html'}\nNext:   plait serve {folder}\n        plait predict {folder} --table FILE --out scores.parquet")
+    say(f"\nReport: {folder / 'report.html'}")
+    say(f"Next:   plait serve {folder}\n        plait predict {folder} --table FILE --out scores.parquet")
 
 
 def _serve(folder: Path, host: str, port: int) -> None:
@@ -212,6 +217,8 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE):
             raise
-        say(f"error: {error.strerror} while writing or reading `{error.filename or 'a file'}`. Nothing complete was lost; "
-            "free what is missing and run the same command again (with --resume where it was training).")
+        say(
+            f"error: {error.strerror} while writing or reading `{error.filename or 'a file'}`. Nothing complete was lost; "
+            "free what is missing and run the same command again (with --resume where it was training)."
+        )
         sys.exit(1)

@@ -1,10 +1,11 @@
 """The model: encode the rows, share, predict. Nothing more: no data, no loss weights, no optimiser.
 
-    batch ── row encoder per table ──> one vector per role ── concatenated, what a task may not see replaced by a learned
-    "absent" vector ──> x [views, B, D] ── sharing ──> [t, B, H] ── heads ──> predictions and losses
+batch ── row encoder per table ──> one vector per role ── concatenated, what a task may not see replaced by a learned
+"absent" vector ──> x [views, B, D] ── sharing ──> [t, B, H] ── heads ──> predictions and losses
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import final
 
 import torch
@@ -160,9 +161,7 @@ class MultiTaskModel(nn.Module):
 
     def own_tensors(self) -> list[list[nn.Parameter]]:
         """Return for each task the parameters that only it reads."""
-        return [
-            [*self.head(name).parameters(), *self.sharing.own(number)] for number, name in enumerate(self.names)
-        ]
+        return [[*self.head(name).parameters(), *self.sharing.own(number)] for number, name in enumerate(self.names)]
 
     def shared_tensors(self) -> list[nn.Parameter]:
         """Return the parameters more than one task may read; looked-up embedding rows are not among them."""
@@ -285,4 +284,4 @@ def _pick(values: Tensor, picked: Tensor | None) -> Tensor:
 def _spans(widths: Sequence[int]) -> list[tuple[int, int]]:
     """Return where each of several widths starts and stops when laid side by side."""
     ends = torch.tensor([0, *widths]).cumsum(0).tolist()
-    return list(zip(ends[:-1], ends[1:], strict=True))
+    return list(pairwise(ends))

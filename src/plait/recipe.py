@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from plait.balance import AnyBalance
+from plait.balance import AnyBalance, Average
 from plait.encode.history import AnyHistory, Attention
 from plait.encode.text import FrozenText
 from plait.errors import RecipeError, nearest
@@ -62,7 +62,7 @@ class Recipe(Settings):
     """Which rows train, validate and test."""
     model: Model = Model()
     """The shape of the model."""
-    balance: Annotated[AnyBalance, BeforeValidator(_short)] = Field(default_factory=lambda: _short("average"))
+    balance: Annotated[AnyBalance, BeforeValidator(_short)] = Average.Settings()
     """How much each task moves the shared part."""
     train: Train.Settings = Train.Settings()
     """Optimisation."""
@@ -85,9 +85,7 @@ class Recipe(Settings):
     @property
     def schema_(self) -> Schema:
         """The part of the recipe that preparation needs."""
-        return Schema(
-            tables=self.tables, features=self.features, tasks=dict(self.tasks), split=self.split, seed=self.seed
-        )
+        return Schema(tables=self.tables, features=self.features, tasks=dict(self.tasks), split=self.split, seed=self.seed)
 
     def alone(self, task: str) -> Recipe:
         """Return the same recipe with one task only: its baseline, of the same size and budget."""
@@ -115,7 +113,7 @@ def load_recipe(source: Path | str | dict[str, Any], changes: Sequence[str] = ()
         return Recipe.model_validate(values)
     except ValidationError as error:
         place = "The recipe" if isinstance(source, dict) else f"Recipe `{source}`"
-        lines = "\n".join(f"  - {line}" for line in _explain(error, values))
+        lines = "\n".join(f"  - {line}" for line in _explain(error))
         raise RecipeError(f"{place} cannot be used as it stands:\n{lines}") from None
 
 
@@ -146,7 +144,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise RecipeError(f"Recipe `{path}` should be YAML. Found: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
-        raise RecipeError(f"Recipe `{path}` should hold keys such as `name`, `tables`, `tasks`. Found {type(values).__name__}.")
+        raise RecipeError(
+            f"Recipe `{path}` should hold keys such as `name`, `tables`, `tasks`. Found {type(values).__name__}."
+        )
     return values
 
 
@@ -168,7 +168,7 @@ def _changed(values: dict[str, Any], change: str) -> dict[str, Any]:
     return {**values, head: _changed(inner or {}, f"{rest}={text}")}
 
 
-def _explain(error: ValidationError, values: dict[str, Any]) -> list[str]:
+def _explain(error: ValidationError) -> list[str]:
     """Say each problem with its place, what was found and the nearest known key."""
     lines = []
     for problem in error.errors():
@@ -176,7 +176,7 @@ def _explain(error: ValidationError, values: dict[str, Any]) -> list[str]:
         if problem["type"] == "value_error" and not place:
             lines += str(problem["ctx"]["error"]).splitlines()
         elif problem["type"] == "extra_forbidden":
-            lines.append(f"`{place}` is no known key.{nearest(str(problem['loc'][-1]), _known_keys(problem['loc'], values))}")
+            lines.append(f"`{place}` is no known key.{nearest(str(problem['loc'][-1]), _known_keys(problem['loc']))}")
         elif problem["type"] == "missing":
             lines.append(f"`{place}` is missing.")
         else:
@@ -184,7 +184,7 @@ def _explain(error: ValidationError, values: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _known_keys(place: tuple[int | str, ...], values: dict[str, Any]) -> list[str]:
+def _known_keys(place: tuple[int | str, ...]) -> list[str]:
     """Return the keys a settings object at a place knows, for the nearest name."""
     schema: dict[str, Any] = Recipe.model_json_schema()
     found: set[str] = set()
@@ -202,13 +202,16 @@ def _table_problems(recipe: Recipe) -> list[str]:
     names = list(recipe.tables)
     for name, table in recipe.tables.items():
         if (table.source is None) == (table.of is None):
-            problems.append(f"Table `{name}` should have either `source` or `of`. Found {'both' if table.source else 'neither'}.")
+            problems.append(
+                f"Table `{name}` should have either `source` or `of`. Found {'both' if table.source else 'neither'}."
+            )
         if table.of is not None and table.of.split(".")[0] not in names:
             problems.append(f"Table `{name}`: `of` should be `table.column`. Found `{table.of}`.{nearest(table.of, names)}")
         for key, target in table.keys.items():
             if target not in recipe.tables:
                 problems.append(
-                    f"Table `{name}`: key `{key}` should point at a table of the recipe. Found `{target}`.{nearest(target, names)}"
+                    f"Table `{name}`: key `{key}` should point at a table of the recipe. "
+                    f"Found `{target}`.{nearest(target, names)}"
                 )
             elif recipe.tables[target].id is None and recipe.tables[target].of is None:
                 problems.append(f"Table `{target}` should name its `id`, since `{name}.{key}` points at it. Found none.")
@@ -241,13 +244,17 @@ def _history_problems(recipe: Recipe, name: str, owner: str, feature: History) -
     if owner not in table.keys.values():
         problems.append(f"History `{name}`: table `{events}` should have a key to `{owner}`. Found {table.keys}.")
     if table.time is None:
-        problems.append(f"History `{name}`: table `{events}` should name its `time`, since only the past may be read. Found none.")
+        problems.append(
+            f"History `{name}`: table `{events}` should name its `time`, since only the past may be read. Found none."
+        )
     return problems
 
 
 def _task_problems(recipe: Recipe) -> list[str]:
     checks: list[Callable[[str], str | None]] = [
-        lambda t: _unless(recipe.tasks[t].table in recipe.tables, f"Task `{t}`: no table `{recipe.tasks[t].table}`.", recipe, t),
+        lambda t: _unless(
+            recipe.tasks[t].table in recipe.tables, f"Task `{t}`: no table `{recipe.tasks[t].table}`.", recipe, t
+        ),
         lambda t: _given_problem(recipe, t),
         lambda t: _retrieval_problem(recipe, t),
     ]

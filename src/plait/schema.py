@@ -177,6 +177,10 @@ class Split(Settings):
     """For `last`: how many rows of each user test, and as many validate."""
     user: str | None = None
     """The key that says whose row it is, for `user` and `last`; the table's first key where not said."""
+    folds: int = Field(default=0, ge=0)
+    """For `random` and `user`: cut into this many folds, of which one tests; `plait train --folds` sets it."""
+    fold: int = Field(default=0, ge=0)
+    """Which fold tests, from 0."""
     column: str | None = None
     """For `column`: the column that holds `train`, `valid` or `test`; where no row says `valid`, the share of `valid` is
     drawn at random from `train`."""

@@ -32,7 +32,7 @@ def _hash(rows: int, seed: int, name: str) -> npt.NDArray[np.uint64]:
 
 
 def random(rows: int, split: Split, seed: int, name: str) -> Parts:
-    """Draw the shares exactly, rounded down; what is left trains.
+    """Draw the shares exactly, rounded down; what is left trains. With folds, one of them tests and every row tests once.
 
     Args:
         rows: how many rows there are.
@@ -43,6 +43,9 @@ def random(rows: int, split: Split, seed: int, name: str) -> Parts:
     order = np.argsort(_hash(rows, seed, name), kind="stable")
     part = np.full(rows, _TRAIN)
     test, valid = int(rows * split.test), int(rows * split.valid)
+    if split.folds:
+        start, stop = rows * split.fold // split.folds, rows * (split.fold + 1) // split.folds
+        order, test = np.roll(order, -start), stop - start
     part[order[:test]] = _TEST
     part[order[test : test + valid]] = _VALID
     return part

@@ -44,7 +44,8 @@ def bench(quick: bool) -> tuple[list[str], object]:
             found[precision] = {"rows_per_second": rate, "limit": limit, "share": rate / limit, **run.report.seconds}
     lines = ["precision  rows/s     limit by matrix product  share"]
     lines += [
-        f"{name:9}  {one['rows_per_second']:9,.0f}  {one['limit']:23,.0f}  {one['share']:5.0%}" for name, one in found.items()
+        f"{name:9}  {one['rows_per_second']:9,.0f}  {one['limit']:23,.0f}  {one['share']:5.0%}"
+        for name, one in found.items()
     ]
     return lines, found
 

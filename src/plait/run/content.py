@@ -133,7 +133,9 @@ def _examples(prepared: Prepared, part: str) -> int:
 
 def _how(recipe: Recipe, measured: Measured) -> dict[str, str]:
     split, train = recipe.split, recipe.train
-    by = {"column": f"column `{split.column}`", "last": f"the last {split.n} rows of each user"}.get(split.by, f"by {split.by}")
+    by = {"column": f"column `{split.column}`", "last": f"the last {split.n} rows of each user"}.get(
+        split.by, f"by {split.by}"
+    )
     shares = "" if split.by in ("column", "last") else f", {split.valid:.0%} validation, {split.test:.0%} test"
     return {
         "Split": by + shares,
@@ -141,15 +143,17 @@ def _how(recipe: Recipe, measured: Measured) -> dict[str, str]:
         "Alone": "the same model with one task only: same size, same rows per step, same number of passes at most"
         if measured.alone
         else "not trained (--no-alone)",
-        "Intervals": "95 % bootstrap over test examples (over users or lists where a task has them); gains from the same resamples",
-        "Training": f"{measured.fitted.epochs} epochs of at most {train.epochs}, {train.batch:,} rows a step, seed {recipe.seed}",
+        "Intervals": "95 % bootstrap over test examples, or over users or lists where a task has them; gains in pairs",
+        "Training": f"{measured.fitted.epochs} epochs of at most {train.epochs}, {train.batch:,} rows a step",
         "Sharing and balancing": f"{recipe.model.sharing.kind}, {recipe.balance.kind}",
     }
 
 
 def _gate(uses: Mapping[str, list[float]]) -> Gate:
     experts = max((len(use) for use in uses.values()), default=0)
-    return Gate(experts=[str(number) for number in range(1, experts + 1)], tasks={name: list(use) for name, use in uses.items()})
+    return Gate(
+        experts=[str(number) for number in range(1, experts + 1)], tasks={name: list(use) for name, use in uses.items()}
+    )
 
 
 def _cosine(fitted: Fitted) -> Cosine:
@@ -174,7 +178,9 @@ def _summary(recipe: Recipe, prepared: Prepared) -> DataSummary:
     kinds += ["history"] * len(prepared.histories)
     labels = {}
     for name, task in layout.tasks.items():
-        ranked = sorted(zip(task.classes, task.class_rate, strict=False), key=lambda pair: -pair[1])
+        ranked: list[tuple[str, float | None]] = sorted(
+            zip(task.classes, task.class_rate, strict=False), key=lambda pair: -(pair[1] or 0.0)
+        )
         values = task.kind in ("regression", "amount", "ranking")
         known = values or task.kind in ("binary", "relatedness")
         labels[name] = LabelSummary(mean=task.mean if known else None, std=task.std if values else None, classes=ranked[:20])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,4 +31,6 @@ def demo(name: str, out: Path, changes: Sequence[str], tell: Tell | None) -> Run
     folder = fetch(name, cache_folder(), tell)
     recipe = out.parent / f"{out.name}.yaml"
     write_file(recipe, f"# {note(name)}\n# Tables: {folder}\n{recipe_text(name)}")
-    return train(recipe, out, changes=changes, base=folder, again=True, tell=tell)
+    if (out / "recipe.yaml").exists():
+        shutil.rmtree(out)
+    return train(recipe, out, changes=changes, base=folder, tell=tell)

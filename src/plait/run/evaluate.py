@@ -54,7 +54,7 @@ def _on_other_rows(run: Run, path: Path, of: str | None) -> tuple[list[str], obj
     if not labelled:
         tasks = {task: run.recipe.tasks[task].label for task, layout in run.layout.tasks.items() if layout.table == name}
         raise DataError(f"`{path}` should hold the labels of at least one task, to measure by: {tasks}. Found none.")
-    union = torch.cat([*labelled.values()]).unique()
+    union = torch.unique(torch.cat([*labelled.values()]))
     outcomes = run.scorer.of_rows(name, union, labelled, columns)
     figures = {
         task: {metric: Figure.of(i) for metric, i in measure(run.recipe.tasks[task].kind, outcome, run.recipe.seed).items()}
@@ -65,8 +65,7 @@ def _on_other_rows(run: Run, path: Path, of: str | None) -> tuple[list[str], obj
         decisive = metric_of(run.recipe, task)
         for metric, figure in found.items():
             mark = " (decides)" if metric == decisive else ""
-            lines.append(
-                f"{task:20} {metric_name(metric):24} {number(figure.value)} [{number(figure.low)}–{number(figure.high)}]{mark}"
-            )
+            span = f"{number(figure.value)} [{number(figure.low)}–{number(figure.high)}]"
+            lines.append(f"{task:20} {metric_name(metric):24} {span}{mark}")
     data = {task: {metric: figure.model_dump() for metric, figure in found.items()} for task, found in figures.items()}
     return lines, {"rows": rows.num_rows, "table": name, "tasks": data}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -32,7 +31,6 @@ def train(
     changes: Sequence[str] = (),
     base: Path | None = None,
     resume: bool = False,
-    again: bool = False,
     alone: bool = True,
     trees: bool = False,
     tell: Tell | None = None,
@@ -45,7 +43,6 @@ def train(
         changes: overrides such as `train.epochs=5`.
         base: the folder that the recipe's sources are relative to; the recipe file's own where not said.
         resume: go on where an interrupted run in `out` stopped; bitwise the same as if it had not stopped.
-        again: replace a run of the same recipe name in `out`.
         alone: train every task alone too, to compare with.
         trees: add gradient-boosted trees per task as one more baseline.
         tell: hears of progress as `(what, done, total)`.
@@ -57,7 +54,7 @@ def train(
     """
     folder = Path(out)
     resolved = resolve(recipe, changes, base)
-    _make_room(folder, resolved.recipe, resume, again)
+    _make_room(folder, resolved.recipe, resume)
     start = perf_counter()
     prepared = prepare(resolved.recipe.schema_, resolved.base, _cache(resolved), build_texts(resolved.recipe), tell)
     seconds = {"prepare": perf_counter() - start}
@@ -77,14 +74,11 @@ def _train_all(
     seconds: dict[str, float],
 ) -> tuple[Measured, Trained]:
     phases = folder / PHASES
-    with watching(folder, None) as watch:
-        joint = train_phase(recipe, prepared, phases / "joint", resume, watch)
+    joint = train_phase(recipe, prepared, phases / "joint", resume, watching(folder, None))
     single: dict[str, Trained] = {}
     for number, name in enumerate(recipe.tasks if alone else ()):
-        with watching(folder, name) as watch:
-            single[name] = train_phase(
-                recipe.alone(name), only(prepared, name), phases / f"alone-{number}", resume, watch
-            )
+        phase, watch = phases / f"alone-{number}", watching(folder, name)
+        single[name] = train_phase(recipe.alone(name), only(prepared, name), phase, resume, watch)
     seconds |= {"train": joint.fitted.seconds, "evaluate": joint.evaluated}
     if alone:
         seconds["alone"] = sum(found.fitted.seconds for found in single.values())
@@ -109,7 +103,7 @@ def _train_all(
     return measured, joint
 
 
-def _make_room(folder: Path, recipe: Recipe, resume: bool, again: bool) -> None:
+def _make_room(folder: Path, recipe: Recipe, resume: bool) -> None:
     """Make sure that `folder` may be written, and that nothing of somebody else's is lost."""
     if folder.is_file():
         raise RecipeError(f"`--out {folder}` should be a folder. Found a file.")
@@ -120,12 +114,11 @@ def _make_room(folder: Path, recipe: Recipe, resume: bool, again: bool) -> None:
         return
     begun = folder / "recipe.yaml"
     if not begun.exists() and not (folder / PHASES).exists():
-        raise RecipeError(f"`--out {folder}` should be a new folder or a run. Found other files in it. Choose another folder.")
+        raise RecipeError(
+            f"`--out {folder}` should be a new folder or a run. Found other files in it. Choose another folder."
+        )
     if resume:
         _same_recipe(begun, recipe)
-    elif again:
-        shutil.rmtree(folder)
-        folder.mkdir(parents=True)
     else:
         state = "a finished run" if (folder / NAME).exists() else "an interrupted run (go on with --resume)"
         raise RecipeError(f"`--out {folder}` should be a new folder. Found {state}. Choose another folder, or delete it.")

@@ -59,7 +59,9 @@ def check_manifest(folder: Path) -> None:
         CorruptError: a file is missing or altered; all of them are named.
     """
     if not folder.is_dir():
-        raise RunError(f"`{folder}` should be a run folder. Found no such folder. `plait train RECIPE --out {folder}` makes one.")
+        raise RunError(
+            f"`{folder}` should be a run folder. Found no such folder. `plait train RECIPE --out {folder}` makes one."
+        )
     try:
         files: dict[str, str] = json.loads((folder / NAME).read_text())["files"]
     except FileNotFoundError:

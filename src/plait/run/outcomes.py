@@ -42,7 +42,7 @@ class Scorer:
         for table in dict.fromkeys(task.table for task in layout.tasks.values()):
             tasks = [name for name, task in layout.tasks.items() if task.table == table]
             rows = {name: self.prepared.rows(name, part) for name in tasks}
-            union = torch.cat([*rows.values()]).unique()
+            union = torch.unique(torch.cat([*rows.values()]))
             found |= self.of_rows(table, union, rows)
         return found
 
@@ -65,9 +65,7 @@ class Scorer:
             found[name] = self._outcome(name, source, wanted, outputs[name].index_select(0, places))
         return found
 
-    def outputs(
-        self, table: str, rows: Tensor, tasks: Sequence[str], columns: Columns | None = None
-    ) -> dict[str, Tensor]:
+    def outputs(self, table: str, rows: Tensor, tasks: Sequence[str], columns: Columns | None = None) -> dict[str, Tensor]:
         """Return what the heads of some tasks give for rows of a table, on the CPU: predictions, or places of queries."""
         parts: dict[str, list[Tensor]] = {name: [] for name in tasks}
         for batch in self.batches(table, rows, columns):
@@ -83,7 +81,7 @@ class Scorer:
         was = self.model.training
         self.model.eval()
         try:
-            for chunk in rows.split(_ROWS):
+            for chunk in torch.split(rows, _ROWS):
                 if len(chunk):
                     yield gather(self.prepared, table, chunk, columns).to(self.device)
         finally:
@@ -97,7 +95,9 @@ class Scorer:
         rows = torch.arange(columns.matrix.shape[0])
         with torch.no_grad():
             self.model.eval()
-            places = [self.model.candidates(task, block(columns, chunk).to(self.device)) for chunk in rows.split(_ROWS)]
+            places = [
+                self.model.candidates(task, block(columns, chunk).to(self.device)) for chunk in torch.split(rows, _ROWS)
+            ]
         return torch.cat(places)
 
     def _outcome(self, name: str, columns: Columns, rows: Tensor, output: Tensor) -> Outcome:
@@ -115,7 +115,9 @@ class Scorer:
         if task.kind == "relatedness" and bool((columns.labels[name][1:, 0] == 0).any()):
             return Outcome(self._pair_scores(name, output, right), label, weight, unit)
         rank, top = self._ranks(name, output, right)
-        return Outcome(np.empty((len(rows), 0)), label, weight, unit, rank, top, self.prepared.tables[task.target or ""].layout.rows)
+        return Outcome(
+            np.empty((len(rows), 0)), label, weight, unit, rank, top, self.prepared.tables[task.target or ""].layout.rows
+        )
 
     def _pair_scores(self, name: str, queries: Tensor, right: Tensor) -> np.ndarray:
         """Return the chance that each pair belongs together, `[n, 1]`."""
@@ -124,7 +126,7 @@ class Scorer:
         with torch.no_grad():
             chunks = [
                 head.pair_scores(query.to(self.device), places.index_select(0, item.to(self.device)))
-                for query, item in zip(queries.split(_ROWS), right.split(_ROWS), strict=True)
+                for query, item in zip(torch.split(queries, _ROWS), torch.split(right, _ROWS), strict=True)
             ]
         return torch.sigmoid(torch.cat(chunks)).cpu().numpy()[:, None]
 
@@ -133,7 +135,7 @@ class Scorer:
         places, head = self.candidates(name), self.model.head(name)
         assert isinstance(head, TwoTower)
         ranks, tops = [torch.empty(0, dtype=torch.int64)], []
-        for query, item in zip(queries.split(_QUERIES), right.split(_QUERIES), strict=True):
+        for query, item in zip(torch.split(queries, _QUERIES), torch.split(right, _QUERIES), strict=True):
             with torch.no_grad():
                 scores = head.scores(query.to(self.device), places)
             scores[:, 0] = -torch.inf

@@ -45,9 +45,7 @@ def only(prepared: Prepared, task: str) -> Prepared:
     """Return prepared tables in which there is one task."""
     layout = prepared.layout
     groups = [g.model_copy(update={"tasks": [task]}) for g in layout.groups if task in g.tasks]
-    return replace(
-        prepared, layout=layout.model_copy(update={"tasks": {task: layout.tasks[task]}, "groups": groups})
-    )
+    return replace(prepared, layout=layout.model_copy(update={"tasks": {task: layout.tasks[task]}, "groups": groups}))
 
 
 def train_phase(recipe: Recipe, prepared: Prepared, folder: Path, resume: bool, watch: Watch) -> Trained:
@@ -92,9 +90,7 @@ def _goal(recipe: Recipe, prepared: Prepared) -> Goal:
         assert isinstance(model, MultiTaskModel)
         with autocast(precision, device):
             outcomes = Scorer(model, prepared, device).outcomes("valid")
-        return {
-            name: quick(recipe.tasks[name].kind, outcome, metric_of(recipe, name)) for name, outcome in outcomes.items()
-        }
+        return {name: quick(recipe.tasks[name].kind, outcome, metric_of(recipe, name)) for name, outcome in outcomes.items()}
 
     return Goal(evaluate, {name: larger_is_better(metric_of(recipe, name)) for name in recipe.tasks})
 

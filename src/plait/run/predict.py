@@ -82,7 +82,7 @@ def predict(run: Run, rows: pa.Table, of: str | None) -> pa.Table:
     numbers = torch.arange(1, rows.num_rows + 1)
     outputs = run.scorer.outputs(name, numbers, tasks, columns)
     kept = [c for c in (run.recipe.tables[name].id, *run.recipe.tables[name].keys) if c in rows.column_names]
-    found = {column: rows[column] for column in dict.fromkeys(kept)}
+    found: dict[str, pa.Array | pa.ChunkedArray] = {column: rows[column] for column in dict.fromkeys(kept) if column}
     for task in tasks:
         found |= _named(run, task, outputs[task])
     return pa.table(found)
@@ -109,7 +109,7 @@ def _best(run: Run, task: str, queries: Tensor) -> pa.Array:
     assert isinstance(head, TwoTower) and target is not None
     places = run.scorer.candidates(task)
     best = []
-    for query in queries.split(1024):
+    for query in torch.split(queries, 1024):
         with torch.no_grad():
             scores = head.scores(query, places)
         scores[:, 0] = -torch.inf

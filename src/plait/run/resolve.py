@@ -1,4 +1,4 @@
-"""A recipe as the user wrote it → the recipe as it will run: every feature named, sources found, every default written out."""
+"""A recipe as the user wrote it → the recipe as it will run: every feature named, every default written out."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def _matrix(prepared: Prepared, task: str, rows: Tensor) -> np.ndarray:
     group = next(g for g in prepared.layout.groups if task in g.tasks)
     roles = [role for role in prepared.layout.roles if role.name in group.roles and role.history is None]
     chunks = []
-    for chunk in rows.split(_ROWS):
+    for chunk in torch.split(rows, _ROWS):
         batch = gather(prepared, group.table, chunk)
         parts = []
         for role in roles:
@@ -92,9 +92,7 @@ def _categorical(prepared: Prepared, task: str, width: int) -> np.ndarray:
     return np.array(flags, dtype=bool)
 
 
-def _model(
-    kind: str, categorical: np.ndarray, seed: int
-) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
+def _model(kind: str, categorical: np.ndarray, seed: int) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     chosen = HistGradientBoostingRegressor if kind in ("regression", "amount") else HistGradientBoostingClassifier
