@@ -87,9 +87,15 @@ class Recipe(Settings):
         """The part of the recipe that preparation needs."""
         return Schema(tables=self.tables, features=self.features, tasks=dict(self.tasks), split=self.split, seed=self.seed)
 
-    def alone(self, task: str) -> Recipe:
-        """Return the same recipe with one task only: its baseline, of the same size and budget."""
-        return self.model_copy(update={"tasks": {task: self.tasks[task]}})
+    def alone(self, task: str, batch: int) -> Recipe:
+        """Return the same recipe with one task only: its baseline, of the same size and budget.
+
+        Args:
+            task: the task.
+            batch: rows per step of the task's table in the joint training, so that alone takes as many steps.
+        """
+        train = self.train.model_copy(update={"batch": batch})
+        return self.model_copy(update={"tasks": {task: self.tasks[task]}, "train": train})
 
     def to_yaml(self) -> str:
         """Write the recipe with every default spelled out."""

@@ -171,9 +171,9 @@ def _settings(guess: Guess) -> list[str]:
     if texts:
         model.append(("  text: {model: all-MiniLM-L6-v2}", "reads texts (English); or a Hugging Face name or a folder"))
     train: list[_Line] = [
-        ("  epochs: 3", "times over the training rows; stops earlier where validation no longer improves"),
+        ("  epochs: 6", "times over the training rows; stops earlier where validation no longer improves"),
         (f"  batch: {_batch(guess, tables)}", "rows of one step"),
-        ("  learning_rate: 0.001", ""),
+        ("  learning_rate: 0.003", ""),
     ]
     if len(tables) > 1:
         mix = "whose turn it is: joint reads every table in each step; alternate, proportional"

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from plait.data.columns import Prepared
+from plait.data.mix import mix_of
 from plait.data.prepare import prepare
 from plait.errors import RecipeError, RunError
 from plait.recipe import Recipe, load_recipe
@@ -76,9 +77,12 @@ def _train_all(
     phases = folder / PHASES
     joint = train_phase(recipe, prepared, phases / "joint", resume, watching(folder, None))
     single: dict[str, Trained] = {}
+    mix = mix_of(recipe.train.mix, prepared, recipe.train.batch, recipe.seed)
+    sizes = {table: batches.size for table, batches in mix.batches.items()}
     for number, name in enumerate(recipe.tasks if alone else ()):
         phase, watch = phases / f"alone-{number}", watching(folder, name)
-        single[name] = train_phase(recipe.alone(name), only(prepared, name), phase, resume, watch)
+        batch = sizes[recipe.tasks[name].table]
+        single[name] = train_phase(recipe.alone(name, batch), only(prepared, name), phase, resume, watch)
     seconds |= {"train": joint.fitted.seconds, "evaluate": joint.evaluated}
     if alone:
         seconds["alone"] = sum(found.fitted.seconds for found in single.values())

@@ -14,7 +14,7 @@ from plait.train.settings import Train
 
 __all__ = ["Optimiser", "decayed"]
 
-_ROW_RATES: Final = {"adam": 0.001, "adagrad": 0.03}
+_ROW_RATES: Final = {"adam": 0.003, "adagrad": 0.05}
 """Learning rates of rows that go with each rule where the recipe names none."""
 _NORMS: Final = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.modules.batchnorm._BatchNorm)
 

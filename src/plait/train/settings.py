@@ -19,17 +19,17 @@ class Train:
     class Settings(schema.Settings):
         """How a model is trained."""
 
-        epochs: int = Field(default=10, ge=1)
+        epochs: int = Field(default=6, ge=1)
         """Passes over the training part, fewer where `patience` runs out."""
-        batch: int = Field(default=4096, ge=1)
+        batch: int = Field(default=1024, ge=1)
         """Rows per step, of the largest table where a step draws from several."""
         accumulate: int = Field(default=1, ge=1)
         """Batches whose gradients are added up before one update."""
-        learning_rate: float = Field(default=0.001, gt=0)
+        learning_rate: float = Field(default=0.003, gt=0)
         """Of everything but embeddings (AdamW)."""
         embedding_learning_rate: float | None = Field(default=None, gt=0)
         """Of the rows of embeddings; chosen to go with `embedding_optimiser` where not said."""
-        embedding_optimiser: Literal["adam", "adagrad"] = "adam"
+        embedding_optimiser: Literal["adam", "adagrad"] = "adagrad"
         """Row-wise: `adam` keeps a mean per number and a scale per row, `adagrad` only the scale, a third of the memory."""
         weight_decay: float = Field(default=0.01, ge=0)
         """Of weight matrices; never of embeddings, norms and biases."""
