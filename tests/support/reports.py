@@ -1,5 +1,7 @@
 """A report of five tasks with everything in it, made up but consistent, for tests and for looking at the page."""
 
+from functools import cache
+
 import numpy as np
 
 from plait.measure import Gain, Interval, Outcome, combined, curve, decisive, evaluate, gain, metrics
@@ -53,6 +55,7 @@ def outcomes(name, size, seed):
     return [Outcome(empty, np.ones((size, 1)), unit=users, rank=p, top=top, catalogue=1682) for p in place]
 
 
+@cache
 def pair(size=1500, seed=0):
     """A report and its figures."""
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from plait.measure import retrieval
-from plait.measure.kinds import build, metrics
+from plait.measure.kinds import build, figures
 from plait.measure.outcome import Interval, Outcome, UndefinedError
 from plait.measure.sample import Statistic
 from plait.schema import TaskKind
@@ -59,7 +59,7 @@ def quick(kind: TaskKind, outcome: Outcome, metric: str) -> float:
         ValueError: the kind of task does not have this figure.
     """
     try:
-        if metric == "coverage" and kind == "retrieval":
+        if metric == "coverage" and metric in figures(kind, outcome):
             return retrieval.coverage(outcome)
         statistic = build(kind, metric, outcome)
         return float(statistic(np.ones((1, units_of(outcome))))[0])
@@ -68,9 +68,7 @@ def quick(kind: TaskKind, outcome: Outcome, metric: str) -> float:
 
 
 def evaluate(kind: TaskKind, outcome: Outcome, seed: int) -> dict[str, Interval]:
-    """Return every figure of a kind of task with its interval, all under the same resamples.
-
-    A binary task whose examples name no user has no `auc_per_user`.
+    """Return every figure that a kind of task has on these examples with its interval, all under the same resamples.
 
     Args:
         kind: the kind of task.
@@ -79,9 +77,7 @@ def evaluate(kind: TaskKind, outcome: Outcome, seed: int) -> dict[str, Interval]
     """
     statistics: dict[str, Statistic] = {}
     result: dict[str, Interval] = {}
-    for metric in metrics(kind):
-        if metric == "auc_per_user" and not len(outcome.unit):
-            continue
+    for metric in figures(kind, outcome):
         result[metric] = Interval.undefined("")
         try:
             if metric == "coverage":

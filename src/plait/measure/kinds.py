@@ -1,11 +1,11 @@
 """Which figures each kind of task has, which one decides, and which way is better."""
 
-from plait.measure import binary, classes, multilabel, ordinal, ranking, retrieval, values
+from plait.measure import binary, classes, multilabel, ordinal, ranking, relatedness, retrieval, values
 from plait.measure.outcome import Outcome
 from plait.measure.sample import Statistic
 from plait.schema import TaskKind
 
-__all__ = ["build", "decisive", "larger_is_better", "metrics"]
+__all__ = ["build", "decisive", "figures", "larger_is_better", "metrics"]
 
 
 def metrics(kind: TaskKind) -> tuple[str, ...]:
@@ -14,7 +14,7 @@ def metrics(kind: TaskKind) -> tuple[str, ...]:
         case "binary":
             return binary.METRICS
         case "relatedness":
-            return tuple(name for name in binary.METRICS if name != "auc_per_user")
+            return relatedness.METRICS
         case "multiclass":
             return classes.METRICS
         case "multilabel":
@@ -29,6 +29,13 @@ def metrics(kind: TaskKind) -> tuple[str, ...]:
             return ranking.METRICS
         case "retrieval":
             return retrieval.METRICS
+
+
+def figures(kind: TaskKind, outcome: Outcome) -> tuple[str, ...]:
+    """Name the figures of a kind of task that make sense for these examples: none per user where there are no users."""
+    if kind == "relatedness":
+        return relatedness.figures(outcome)
+    return tuple(name for name in metrics(kind) if name != "auc_per_user" or len(outcome.unit))
 
 
 def decisive(kind: TaskKind) -> str:
@@ -65,8 +72,10 @@ def build(kind: TaskKind, metric: str, outcome: Outcome) -> Statistic:
     if metric not in metrics(kind):
         raise ValueError(f"`metric` should be one of {', '.join(metrics(kind))} for a {kind} task. Found `{metric}`.")
     match kind:
-        case "binary" | "relatedness":
+        case "binary":
             return binary.build(metric, outcome)
+        case "relatedness":
+            return relatedness.build(metric, outcome)
         case "multiclass":
             return classes.build(metric, outcome)
         case "multilabel":

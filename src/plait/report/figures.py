@@ -25,9 +25,10 @@ class Cosine(Part):
 
 
 class Weights(Part):
-    """The weight of each task's loss over steps."""
+    """The mean weight of each task's loss over epochs."""
 
     steps: list[int] = Field(default_factory=list)
+    """Numbers of the epochs."""
     tasks: dict[str, list[Number]] = Field(default_factory=dict)
 
 
@@ -62,7 +63,7 @@ class Figures(Part):
     curves: dict[str, dict[str, list[tuple[int, Number]]]] = Field(default_factory=dict)
     """Task -> `joint`, `alone` -> (epoch, the decisive figure on the validation part)."""
     losses: dict[str, list[tuple[int, Number]]] = Field(default_factory=dict)
-    """Task -> (step, training loss)."""
+    """Task -> (epoch, mean training loss)."""
     calibration: dict[str, dict[str, list[tuple[float, float, int]]]] = Field(default_factory=dict)
     """Task -> `joint`, `alone` -> (mean prediction, observed mean, examples) per bin; see `plait.measure.curve`."""
     gates: dict[str, Gate] = Field(default_factory=dict)

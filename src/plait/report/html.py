@@ -17,6 +17,14 @@ from plait.report.words import gain_words, headline, metric_name, number, percen
 
 __all__ = ["render"]
 
+_HOW = {
+    "Intervals": "95 %, by the bootstrap: every test example, or every user or list where examples belong to one, is drawn "
+    "a random number of times and each figure computed again, 300 to 1,000 times.",
+    "Gains": "In pairs: the joint model and the task alone under the same draws. Better and worse mean that the interval "
+    "excludes 0.",
+    "Alone": "The same task, data, settings and budget, without the other tasks.",
+}
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,7 @@ def render(content: Report, figures: Figures, recipe: str = "") -> str:
         cosine=cosine,
         pairs=pairs,
         weights=tiles.weight_tiles(figures),
+        how=_HOW | content.how,
         recipe=recipe,
     )
 

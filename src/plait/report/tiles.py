@@ -11,7 +11,7 @@ from plait.measure import larger_is_better
 from plait.report.content import Number, Report
 from plait.report.figures import Figures
 from plait.report.pictures import Line, line_chart, reliability
-from plait.report.pictures.lines import thin
+from plait.report.pictures.lines import Point, thin
 from plait.report.pictures.scale import around
 from plait.report.words import metric_name, number
 
@@ -41,7 +41,11 @@ class Heat:
     rows: list[tuple[str, list[tuple[str, int]]]]
 
 
-def _known(points: list[tuple[int, Number]]) -> list[float]:
+def _floats(points: list[tuple[int, Number]]) -> list[Point]:
+    return [(float(x), y) for x, y in points]
+
+
+def _known(points: list[Point]) -> list[float]:
     return [y for _, y in points if y is not None]
 
 
@@ -55,7 +59,7 @@ def curve_tiles(report: Report, figures: Figures) -> list[Tile]:
     for name, task in report.tasks.items():
         curves = figures.curves.get(name, {})
         lines = [
-            Line(side, side, curves[side], task.epochs.get(side)) for side in ("alone", "joint") if curves.get(side)
+            Line(side, side, _floats(curves[side]), task.epochs.get(side)) for side in ("alone", "joint") if curves.get(side)
         ]
         better = "more" if larger_is_better(task.metric) else "less"
         note = f"{metric_name(task.metric)}, {better} is better"
@@ -65,10 +69,10 @@ def curve_tiles(report: Report, figures: Figures) -> list[Tile]:
 
 
 def loss_tiles(figures: Figures) -> list[Tile]:
-    """Draw the training loss of each task over steps."""
+    """Draw the mean training loss of each task over epochs."""
     tiles = []
     for name, points in figures.losses.items():
-        picture = line_chart(f"{name}: training loss by step", [Line("joint", "joint", points)], "step")
+        picture = line_chart(f"{name}: training loss by epoch", [Line("joint", "joint", _floats(points))], "epoch")
         tiles.append(Tile(name, "training loss", picture))
     return _tiles(tiles)
 
@@ -87,7 +91,7 @@ def calibration_tiles(figures: Figures) -> list[Tile]:
 def cosine_tiles(figures: Figures) -> tuple[list[Tile], int]:
     """Draw the gradient cosine of the pairs that conflict most; also say how many pairs there are."""
     cosine = figures.cosine
-    series = {pair: list(zip(cosine.steps, values, strict=False)) for pair, values in cosine.pairs.items()}
+    series = {pair: _floats(list(zip(cosine.steps, values, strict=False))) for pair, values in cosine.pairs.items()}
     means = {pair: sum(_known(points)) / len(_known(points)) for pair, points in series.items() if _known(points)}
     worst = sorted(means, key=means.__getitem__)[:_MOST_PAIRS]
     smooth = {pair: thin(series[pair], _SMOOTH_POINTS) for pair in worst}
@@ -104,7 +108,7 @@ def cosine_tiles(figures: Figures) -> tuple[list[Tile], int]:
 
 
 def weight_tiles(figures: Figures) -> list[Tile]:
-    """Draw the weight of each task's loss over steps, all on one axis; nothing where no weight ever changes."""
+    """Draw the weight of each task's loss over epochs, all on one axis; nothing where no weight ever changes."""
     weights = figures.weights
     known = [value for values in weights.tasks.values() for value in values if value is not None]
     if all(len(set(values)) <= 1 for values in weights.tasks.values()):
@@ -113,9 +117,9 @@ def weight_tiles(figures: Figures) -> list[Tile]:
     tiles = []
     for name, values in weights.tasks.items():
         last = next((value for value in reversed(values) if value is not None), None)
-        line = Line("weight", "joint", list(zip(weights.steps, values, strict=False)))
-        words = f"{name}: weight of the loss by step, at the end {number(last)}"
-        tiles.append(Tile(name, f"at the end {number(last)}", line_chart(words, [line], "step", shown, True)))
+        line = Line("weight", "joint", _floats(list(zip(weights.steps, values, strict=False))))
+        words = f"{name}: weight of the loss by epoch, at the end {number(last)}"
+        tiles.append(Tile(name, f"at the end {number(last)}", line_chart(words, [line], "epoch", shown, True)))
     return _tiles(tiles)
 
 

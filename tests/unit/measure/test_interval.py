@@ -37,9 +37,9 @@ def amount(rng, size):
     ],
 )
 def test_intervals_cover_the_truth(kind, make, names):
-    truth = {name: quick(kind, make(np.random.default_rng(999), 100_000), name) for name in names}
+    truth = {name: quick(kind, make(np.random.default_rng(999), 50_000), name) for name in names}
     inside = dict.fromkeys(names, 0)
-    runs = 80
+    runs = 50
     for seed in range(runs):
         given = make(np.random.default_rng(seed), 300)
         drawn = np.concatenate(list(resample(300, 300, seed)))

@@ -36,7 +36,7 @@ def rows(given, chosen, weight):
 
 
 @pytest.mark.parametrize(("kind", "metric"), CASES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=seeds)
 def test_the_order_of_examples_does_not_matter(kind, metric, seed):
     one = outcome(kind, seed)
@@ -46,7 +46,7 @@ def test_the_order_of_examples_does_not_matter(kind, metric, seed):
 
 
 @pytest.mark.parametrize(("kind", "metric"), [case for case in CASES if case[0] != "ranking" and case[1] != "ece"])
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=seeds)
 def test_a_weight_of_two_is_the_row_twice(kind, metric, seed):
     one = outcome(kind, seed)
@@ -55,7 +55,7 @@ def test_a_weight_of_two_is_the_row_twice(kind, metric, seed):
     assert quick(kind, other, metric) == pytest.approx(quick(kind, one, metric), nan_ok=True, abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=seeds)
 def test_auc_of_the_negated_score_is_one_less_auc(seed):
     one = outcome("binary", seed)
@@ -65,7 +65,7 @@ def test_auc_of_the_negated_score_is_one_less_auc(seed):
         assert quick("binary", other, metric) == pytest.approx(expected, nan_ok=True, abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=seeds)
 def test_a_monotone_change_of_scores_keeps_every_ranking_figure(seed):
     one = outcome("ranking", seed)

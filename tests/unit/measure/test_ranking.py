@@ -77,3 +77,20 @@ def test_rows_of_one_user_are_drawn_together():
     together = evaluate("retrieval", retrieved(rank, unit=user), 0)["mrr"]
     assert together.value == pytest.approx(alone.value)
     assert together.high - together.low > 3 * (alone.high - alone.low)
+
+
+def test_related_pairs_without_unrelated_ones_are_places_among_all():
+    given = retrieved([1, 3, 0], top=np.array([[1], [2], [1]]), catalogue=5)
+    assert quick("relatedness", given, "auc") == pytest.approx((1 + 2 / 4 + 0) / 3)
+    assert quick("relatedness", given, "mrr") == pytest.approx((1 + 1 / 3) / 3)
+    assert quick("relatedness", given, "coverage") == pytest.approx(2 / 5)
+    found = evaluate("relatedness", given, 0)
+    assert "log_loss" not in found
+    assert {"auc", "ndcg@10", "coverage"} <= set(found)
+
+
+def test_related_and_unrelated_pairs_are_yes_or_no():
+    pairs = Outcome(np.array([[0.9], [0.2]]), np.array([[1.0], [0.0]]))
+    found = evaluate("relatedness", pairs, 0)
+    assert found["auc"].value == 1
+    assert "ndcg@10" not in found

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from plait.report.pictures.scale import Scale, around, steps, tick_text
 
-__all__ = ["Line", "line_chart", "thin"]
+__all__ = ["Line", "Point", "line_chart", "thin"]
 
 WIDTH, HEIGHT = 280, 168
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42, 10, 10, 24
@@ -36,7 +36,7 @@ class Line:
     name: str
     colour: str
     points: Sequence[Point]
-    kept: float | None = None
+    kept: float | int | None = None
 
 
 def thin(points: Sequence[Point], most: int) -> list[Point]:

@@ -23,8 +23,8 @@ class Scale:
 
     low: float
     high: float
-    start: float
-    end: float
+    start: float | int
+    end: float | int
 
     def at(self, value: float) -> float:
         """Return the position of a value, never outside the picture."""
