@@ -1,0 +1,86 @@
+"""Run the benches: `python -m bench`, `python -m bench --quick`, `python -m bench throughput quality`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench import machine, pieces
+from bench.page import write_page
+from bench.plan import FULL, QUICK, Plan
+from bench.preparing import preparing
+from bench.processes import ROOT
+from bench.quality import quality
+from bench.recipes import generated_recipe
+from bench.tables import generated
+from bench.throughput import throughput
+
+PARTS = ("throughput", "quality", "preparing", "pieces")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Speed and quality as ratios in one run.")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which parts; all where not said")
+    parser.add_argument("--quick", action="store_true", help="a smoke test of under three minutes; its figures say nothing")
+    parser.add_argument("--write", action="store_true", help="keep the figures in bench/results and write docs/speed.md")
+    asked = parser.parse_args()
+    plan = QUICK if asked.quick else FULL
+    plan.cache.mkdir(parents=True, exist_ok=True)
+    kept = ROOT / "bench" / "results" / "speed.json"
+    found = _before(kept) if asked.parts else {}
+    start = time.time()
+    found |= {"machine": machine.describe(), "date": datetime.datetime.now(datetime.UTC).date().isoformat()}
+    found["command"] = "python -m bench " + " ".join(sys.argv[1:])
+    found["capacity"] = machine.capacity(plan.piece)
+    print("machine:", found["machine"])
+    print("GFLOP/s and GB/s:", {name: round(value) for name, value in found["capacity"].items()})
+    for part in asked.parts or PARTS:
+        print(f"\n== {part} ({time.time() - start:.0f} s)")
+        found[part] = _part(part, plan, found)
+    found["seconds"] = time.time() - start
+    print(f"\n{found['seconds']:.0f} s in all")
+    target = kept if asked.write else plan.cache / "speed.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    if asked.write:
+        write_page(found, ROOT / "docs" / "speed.md")
+
+
+def _part(part: str, plan: Plan, found: dict[str, Any]) -> dict[str, Any]:
+    """Run one part."""
+    if part == "throughput":
+        return throughput(plan, found["capacity"])
+    if part == "quality":
+        return quality(plan)
+    if part == "preparing":
+        return preparing(plan)
+    torch.set_num_threads(plan.threads)
+    path = generated(plan.cache, plan.rows)
+
+    def recipe(tasks: int) -> dict[str, Any]:
+        return generated_recipe(path, tasks=tasks, batch=plan.batch)
+
+    measured = {
+        "feeding": pieces.feeding(recipe(2), plan.cache, plan.batch, plan.piece),
+        "embeddings": pieces.embeddings(plan.piece),
+        "balancing": pieces.balancing(recipe, plan.cache, ("average", "uncertainty", "upgrad"), plan.piece),
+    }
+    print(json.dumps(measured, indent=1))
+    return measured
+
+
+def _before(path: Path) -> dict[str, Any]:
+    """Return the figures of the last run, so that one part may be measured again."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+if __name__ == "__main__":
+    main()

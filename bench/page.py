@@ -1,0 +1,154 @@
+"""The page docs/speed.md, made of the figures of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench import flops
+
+__all__ = ["write_page"]
+
+_ROWS = 900_000
+"""Of an epoch on the generated table: a tenth is for validation and test."""
+
+
+def write_page(found: Mapping[str, Any], path: Path) -> None:
+    """Write the page from what `python -m bench` measured; parts that were not measured are left out."""
+    lines = ["# Speed", "", *_machine(found), ""]
+    if "throughput" in found:
+        lines += [*_throughput(found["throughput"]), ""]
+    if "quality" in found:
+        lines += [*_quality(found["quality"]), ""]
+    if "preparing" in found:
+        lines += [*_preparing(found["preparing"], found), ""]
+    if "pieces" in found:
+        lines += [*_pieces(found["pieces"]), ""]
+    path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def _machine(found: Mapping[str, Any]) -> list[str]:
+    machine, capacity = found["machine"], found["capacity"]
+    return [
+        f"Measured on {found['date']} with `{found['command']}` (`make bench`) in {found['seconds'] / 60:.0f} minutes:",
+        f"{machine['cpu']}, {machine['cores']} cores, {', '.join(machine['flags'])}; Python {machine['python']},",
+        f"torch {machine['torch']}, duckdb {machine['duckdb']}. Absolute figures are this machine's. Ratios were taken side by",
+        "side: all contestants run at once and take short turns, and the best turn of each counts.",
+        "",
+        f"The machine's own matrix product: {capacity['fp32']:.0f} GFLOP/s in fp32 by default,",
+        f"{capacity['fp32_onednn']:.0f} through oneDNN (still exact), {capacity['bf16']:.0f} in bf16.",
+        f"A memory copy moves {capacity['copy']:.0f} GB/s.",
+    ]
+
+
+def _throughput(part: Mapping[str, Any]) -> list[str]:
+    names = dict.fromkeys(name for race in part.values() for name in race["rates"])
+    head = ["| | " + " | ".join(part) + " |", "|---|" + "---|" * len(part)]
+    first = next(iter(part.values()))
+    return [
+        "## Training, rows per second",
+        "",
+        "MMoE: 8 experts [256, 128], a tower [64] a task, embeddings of 16, batch 4096, two tasks; shared bottom: [256, 128].",
+        "Data loading counts. The plain loop slices ready tensors; Plait reads its prepared table. Numbers enter as they are, so",
+        "that all models have the same input; `its default numbers` are piecewise ones, a wider input that others do not have.",
+        "In brackets: times the plain loop.",
+        "",
+        *head,
+        *(f"| {name} | " + " | ".join(_rate(race["rates"], name) for race in part.values()) + " |" for name in names),
+        "",
+        "The share of what the machine's best matrix product allows:",
+        "",
+        *head,
+        *(
+            f"| {name} | " + " | ".join(_share(race, name, limit) for race in part.values()) + " |"
+            for name, limit in (("plait fp32", "limit_fp32"), ("plait auto", "limit_bf16"))
+        ),
+        "",
+        f"The arithmetic, census: {flops.words(first['width'])}.",
+        "Forward counts once, backward twice; look-ups, the optimiser and loading count nothing, so that they show as what is",
+        "missing to 100 %.",
+    ]
+
+
+def _rate(rates: Mapping[str, Mapping[str, float]], name: str) -> str:
+    if name not in rates:
+        return "–"
+    against = f" ({rates[name]['best'] / rates['plain']['best']:.2f})" if "plain" in rates else ""
+    return f"{rates[name]['best']:,.0f}{against}"
+
+
+def _share(race: Mapping[str, Any], name: str, limit: str) -> str:
+    return f"{race['rates'][name]['best'] / race[limit]:.0%}" if name in race["rates"] else "–"
+
+
+def _quality(part: Mapping[str, Any]) -> list[str]:
+    mark, trees, soon, peer = part["mark"], part["trees"], part["soon"], part.get("torch-rechub")
+    rows = [] if peer is None else [_row("torch-rechub MMoE, 3 epochs", peer)]
+    rows.append(_row(f"**Plait MMoE, {soon['epochs']} epochs**", soon))
+    rows += [_row(f"Plait MMoE, {end['epochs']} epochs, {end['precision']}, seed {end['seed']}", end) for end in part["end"]]
+    mean = part["mean"]
+    lines = [
+        "## Quality, and how soon",
+        "",
+        "Full KDD census: 199,523 rows to train on (a tenth of them to validate), 99,762 to test on; income and never married.",
+        "Seconds: wall-clock from the start of a fresh process that reads the raw Parquet file to the validated model. Plait with",
+        ", ".join(f"`{setting}`" for setting in part["settings"]) + ".",
+        "",
+        "| | seconds | test AUC income | never married |",
+        "|---|---|---|---|",
+        *rows,
+        f"| mean of the seeds, auto | | {mean['income']:.4f} | {mean['never_married']:.4f} |",
+        f"| gradient-boosted trees, one model a task | | {trees['income']:.4f} | {trees['never_married']:.4f} |",
+        "",
+        f"The mark of the race is {mark['income']:.3f} / {mark['never_married']:.4f}. Plait's seconds are {soon['imports']:.1f} of",
+        f"imports, {soon['prepare']:.1f} of preparation, {soon['train_and_validate']:.1f} of training and validation.",
+    ]
+    if peer is not None:
+        lines.append(f"torch-rechub takes {peer['wall'] / soon['wall']:.1f} times as long.")
+    return lines
+
+
+def _row(name: str, end: Mapping[str, Any]) -> str:
+    return f"| {name} | {end['wall']:.1f} | {end['test']['income']:.4f} | {end['test']['never_married']:.4f} |"
+
+
+def _preparing(part: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    lines = ["## Before and after training", "", f"- Preparing 1,000,000 rows × 80 columns: {part['seconds']:.1f} s."]
+    rates = found.get("throughput", {}).get("generated mmoe", {}).get("rates", {})
+    for name in ("plait fp32", "plait auto"):
+        if name in rates:
+            epoch = _ROWS / rates[name]["best"]
+            share = part["seconds"] / epoch
+            lines.append(
+                f"  One epoch of the MMoE in {name.removeprefix('plait ')} takes {epoch:.1f} s, so that is {share:.0%} of it."
+            )
+    over = part["trained_mb"] - part["imported_mb"] - part["model_mb"]
+    lines += [
+        f"- Peak memory of preparing and training it: {over:,.0f} MB beyond imports ({part['imported_mb']:,.0f} MB) and model",
+        f"  ({part['model_mb']:,.0f} MB): {over / part['raw_mb']:.2f} times the raw columns ({part['raw_mb']:,.0f} MB).",
+        f"- `plait --help`: {part['help_seconds']:.2f} s.",
+    ]
+    soon = found.get("quality", {}).get("soon")
+    if soon:
+        ratio = soon["test_rows_per_second"] / soon["rows_per_second"]
+        lines.append(f"- Evaluation (fp32) runs at {ratio:.1f} times the rate of training (`precision: auto`), census.")
+    return lines
+
+
+def _pieces(part: Mapping[str, Any]) -> list[str]:
+    feeding, embeddings, balancing = part["feeding"], part["embeddings"], part["balancing"]
+    base = balancing["average"]
+    rates = ", ".join(f"{name.replace('_', ' ')} {rate:,.0f}" for name, rate in embeddings.items())
+    lines = [
+        "## The pieces",
+        "",
+        f"- Feeding, batches of 4096 with labels, {feeding['columns']:.0f} packed columns:"
+        f" {feeding['rows_per_second'] / 1e6:.1f} million rows/s.",
+        f"- Embeddings, 26 columns of 100,000 values, width 16, from look-up to update, rows/s: {rates}.",
+    ]
+    for name, cost in balancing.items():
+        if name != "average":
+            ratios = ", ".join(f"{key.split('_')[0]} tasks × {ms / base[key]:.2f}" for key, ms in cost.items())
+            lines.append(f"- A step with `{name}` against `average`: {ratios}.")
+    return lines

@@ -1,0 +1,37 @@
+"""How long each bench may take: the full form and the smoke test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.machine import threads
+
+__all__ = ["FULL", "QUICK", "Plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes and durations."""
+
+    rounds: int
+    """Turns of each contestant."""
+    turn: float
+    """Seconds of a turn."""
+    piece: float
+    """Seconds that a small piece is repeated."""
+    rows: int
+    """Rows of the generated table."""
+    peer_epochs: int
+    """Epochs of the peer whose quality is the mark."""
+    seeds: tuple[int, ...]
+    """Of the final quality."""
+    epochs: int
+    """Of the final quality."""
+    threads: int = field(default_factory=threads)
+    batch: int = 4096
+    cache: Path = field(default_factory=lambda: Path("cache/bench").resolve())
+
+
+FULL = Plan(rounds=5, turn=4.0, piece=2.0, rows=1_000_000, peer_epochs=3, seeds=(17, 18, 19), epochs=4)
+QUICK = Plan(rounds=1, turn=0.5, piece=0.2, rows=100_000, peer_epochs=0, seeds=(17,), epochs=1)
