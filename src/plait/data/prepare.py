@@ -25,7 +25,7 @@ from plait.data.plan import Plan
 from plait.data.relations import Relations, relate
 from plait.data.scratch import Scratch
 from plait.data.seats import Seats, arrange, history_keys
-from plait.data.slots import Slotted
+from plait.data.slots import Seen, Slotted
 from plait.data.store import load, matrix_file, save_columns, save_events, write_raw
 from plait.data.table import Packing, fit_table, lay_out, vectors
 from plait.data.texts import Tell, TextEncoder
@@ -174,12 +174,14 @@ class _Preparation:
         slots = len(packing.slotted) + len(packing.keys)
         mapped = 4 * rows * slots > self.memory
 
-        def weights(feature: Slotted) -> npt.NDArray[np.int64]:
-            return ids if isinstance(feature, Id) else others
+        by_kind = {True: Seen.of(ids), False: Seen.of(others)}
+
+        def seen(feature: Slotted) -> Seen:
+            return by_kind[isinstance(feature, Id)]
 
         if not mapped:
             packing.scratch = Scratch(packing.slotted, rows)
-        fit_table(self.engine, packing, weights, self.tell)
+        fit_table(self.engine, packing, seen, self.tell)
         found = vectors(packing, self.engine, self.texts, self._cache, {}, self.tell)
         dims = {n: v.shape[1] for n, v in found.items()}
         layout: TableLayout = lay_out(packing, rows, self.schema.tables[name].keys, dims)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,14 @@ from plait.errors import DataError
 from plait.layout import FeatureLayout
 from plait.schema import Category, Id, Number, Time
 
-__all__ = ["Fitted", "Slotted", "as_fitted", "encode_feature", "fit_feature"]
+__all__ = ["Fitted", "Seen", "Slotted", "as_fitted", "encode_feature", "fit_feature"]
 
+Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Slotted = Id | Category | Number | Time
+_SAMPLE: Final = 100_000
+_FEW: Final = 1000
 
 
 @final
@@ -36,37 +39,76 @@ class Fitted:
     number: NumberPlan | None = None
 
 
-def fit_feature(name: str, feature: Slotted, column: pa.Array, weights: Longs | None) -> Fitted:
+@final
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Which rows of a table training sees.
+
+    Attributes:
+        rows: bool [rows]: which are seen.
+        times: how often, where that is more than once for some; else None.
+        sample: at most 100,000 of the rows that are seen, spread evenly.
+    """
+
+    rows: Bools
+    times: Longs | None
+    sample: Longs
+
+    @classmethod
+    def of(cls, times: Longs) -> Seen:
+        """Take how often each row is seen."""
+        rows = times > 0
+        places = np.flatnonzero(rows)
+        if len(places) > _SAMPLE:
+            # One place drawn in each of 100,000 equal stretches, so that no rhythm of the rows can show.
+            drawn = np.random.default_rng(0).random(_SAMPLE)
+            places = places[((np.arange(_SAMPLE) + drawn) * (len(places) / _SAMPLE)).astype(np.int64)]
+        return cls(rows, times if times.max(initial=0) > 1 else None, places)
+
+    @property
+    def counted(self) -> Longs | Bools:
+        """How often each row counts."""
+        return self.rows if self.times is None else self.times
+
+
+def fit_feature(name: str, feature: Slotted, column: pa.Array, seen: Seen) -> Fitted:
     """Learn a feature from the rows that are seen in training.
 
     Args:
         name: `table.column`, for messages.
         feature: how the column is read.
         column: the column, all rows.
-        weights: how often each row is seen in training, 0 for never; every row once where not given.
+        seen: which rows count.
 
     Raises:
         DataError: if the column is of another kind, naming it.
     """
     if isinstance(feature, Number):
-        values = _numbers(name, column)
-        return Fitted(
-            number=(plan := fit(values if weights is None else values[weights > 0], feature.transform)),
-            width=1 + plan.missing,
-        )
+        return _fit_number(name, feature, column, seen)
     if isinstance(feature, Time):
         moments(column.slice(0, 1000), name)
         return Fitted(width=6)
     if (many := _many(feature, column)) is not None:
         inner, offsets = many
         sizes = np.diff(offsets)
-        repeated = None if weights is None else np.repeat(weights, sizes)
         most = feature.most if isinstance(feature, Category) else 1
         width = int(min(max(sizes.max(initial=0), 1), most))
-        return Fitted(count(inner, repeated, feature.min_count), width)
+        rows = np.repeat(np.arange(len(column)), sizes)
+        return Fitted(count(inner, seen.counted[rows], feature.min_count), width)
     if pa.types.is_nested(column.type):
         raise DataError(f"`{name}` is read as {feature.kind} and should hold one value per row. Found {column.type}.")
-    return Fitted(count(column, weights, feature.min_count))
+    return Fitted(count(column, seen.counted, feature.min_count))
+
+
+def _fit_number(name: str, feature: Number, column: pa.Array, seen: Seen) -> Fitted:
+    values = _numbers(name, column)
+    finite = np.isfinite(values)
+    missing = not finite.all() and not bool(finite[seen.rows].all())
+    sample = values[seen.sample]
+    if missing and np.count_nonzero(np.isfinite(sample)) < _FEW:
+        sample = values[seen.rows & finite][:_SAMPLE]
+    plan = fit(sample, feature.transform, missing)
+    return Fitted(number=plan, width=1 + plan.missing)
 
 
 def encode_feature(name: str, feature: Slotted, fitted: Fitted, column: pa.Array) -> Ints:
@@ -80,8 +122,7 @@ def encode_feature(name: str, feature: Slotted, fitted: Fitted, column: pa.Array
         values, missing = transform(fitted.number, _numbers(name, column))
         if not fitted.number.missing:
             return values.view(np.int32)[None]
-        indicator = missing.astype(np.float32) if len(missing) else np.zeros_like(values)
-        return np.stack([values, indicator]).view(np.int32)
+        return np.stack([values, missing.astype(np.float32)]).view(np.int32)
     if isinstance(feature, Time):
         return circles(moments(column, name)).view(np.int32)
     assert fitted.vocabulary is not None

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from plait.data.engine import Engine
 from plait.data.scratch import Scratch
-from plait.data.slots import Fitted, Slotted, encode_feature, fit_feature
+from plait.data.slots import Fitted, Seen, Slotted, encode_feature, fit_feature
 from plait.data.texts import Tell, TextEncoder, encode_texts
 from plait.data.values import flat
 from plait.data.vectors import given_vectors
@@ -24,7 +24,6 @@ from plait.schema import Category, Embedding, Feature, Id, Number, Text, Time
 __all__ = ["Packing", "fit_table", "lay_out", "vectors"]
 
 Ints = npt.NDArray[np.int32]
-Longs = npt.NDArray[np.int64]
 _THREADS: Final = 2
 
 
@@ -48,13 +47,13 @@ class Packing:
         return {n: f for n, f in self.features.items() if isinstance(f, Id | Category | Number | Time)}
 
 
-def fit_table(engine: Engine, packing: Packing, weights: Callable[[Slotted], Longs], tell: Tell | None) -> None:
+def fit_table(engine: Engine, packing: Packing, seen: Callable[[Slotted], Seen], tell: Tell | None) -> None:
     """Fit every slotted feature, a few columns at a time, and encode them while they are in memory, if there is a scratch.
 
     Args:
         engine: reads the columns.
         packing: its `fitted` and its scratch are filled.
-        weights: how often each row is seen in training, by feature.
+        seen: which rows training sees, by feature.
         tell: reports progress.
     """
     slotted = packing.slotted
@@ -63,7 +62,7 @@ def fit_table(engine: Engine, packing: Packing, weights: Callable[[Slotted], Lon
         feature = slotted[name]
         coded = isinstance(feature, Id | Category)
         column = flat(engine.column(packing.name, name.partition(".")[2], dictionary=coded))
-        fitted = fit_feature(name, feature, column, weights(feature))
+        fitted = fit_feature(name, feature, column, seen(feature))
         if packing.scratch is not None:
             packing.scratch.put(name, encode_feature(name, feature, fitted, column))
         return fitted

@@ -16,6 +16,7 @@ __all__ = ["Vocabulary", "count"]
 
 Ints = npt.NDArray[np.int32]
 _DENSE: Final = 1 << 24
+_FARTHEST: Final = 1 << 62
 
 
 @final
@@ -65,7 +66,7 @@ class Vocabulary:
         if not len(self.values):
             return None
         low, high = pc.min_max(self.values).as_py().values()
-        if high - low > min(_DENSE, 4 * len(self.values) + 1024):
+        if high - low > min(_DENSE, 4 * len(self.values) + 1024) or low < -_FARTHEST:
             return None
         table = np.zeros(high - low + 2, dtype=np.int32)
         table[self.values.to_numpy() - (low - 1)] = np.arange(1, len(self.values) + 1, dtype=np.int32)
@@ -76,17 +77,20 @@ def _missing(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     return np.asarray(flat(pc.is_null(values, nan_is_null=True)).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def count(values: pa.Array, weights: npt.NDArray[np.int64] | None, least: int) -> Vocabulary:
+def count(values: pa.Array, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_] | None, least: int) -> Vocabulary:
     """Collect the values that occur often enough, ascending.
 
     Args:
         values: a column, or the flattened values of a many-valued one.
-        weights: how often each entry counts (0: not at all); every entry once where not given.
+        rows: how often each entry counts, or which entries count once; every entry once where not given.
         least: values counted fewer times are left out.
     """
     array = plain(values)
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    places = encoded.indices.cast(pa.int32()).fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
-    times = np.bincount(places, weights=weights, minlength=len(encoded.dictionary) + 1)[: len(encoded.dictionary)]
+    size = len(encoded.dictionary)
+    places = encoded.indices.cast(pa.int32()).fill_null(size).to_numpy(zero_copy_only=False)
+    if rows is not None and rows.dtype == np.bool_:
+        places, rows = np.where(rows, places, np.int32(size)), None
+    times = np.bincount(places, weights=rows, minlength=size + 1)[:size]
     kept = encoded.dictionary.filter(pa.array(times >= max(least, 1)))
     return Vocabulary(kept.unique().sort() if len(kept) else kept)
