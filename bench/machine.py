@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def capacity(seconds: float) -> dict[str, float]:
             rates = []
             for m, k, n in shapes:
                 a, b = torch.randn(m, k).to(dtype), torch.randn(k, n).to(dtype)
-                rates.append(2e-9 * m * k * n / best_of(lambda a=a, b=b: a @ b, seconds / len(shapes)))
+                rates.append(2e-9 * m * k * n / best_of(partial(torch.mm, a, b), seconds / len(shapes)))
             found[name] = max(rates)
     block = torch.zeros(64 << 20, dtype=torch.uint8)
     target = torch.empty_like(block)
@@ -79,9 +80,10 @@ def best_of(work: Callable[[], object], seconds: float) -> float:
 @contextmanager
 def _routed(route: str) -> Iterator[None]:
     """Send fp32 products the ordinary way or through oneDNN."""
-    before = torch.backends.mkldnn.matmul.fp32_precision
-    torch.backends.mkldnn.matmul.fp32_precision = route
+    products = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    before = products.fp32_precision
+    products.fp32_precision = route
     try:
         yield
     finally:
-        torch.backends.mkldnn.matmul.fp32_precision = before
+        products.fp32_precision = before

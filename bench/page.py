@@ -33,7 +33,8 @@ def _machine(found: Mapping[str, Any]) -> list[str]:
     return [
         f"Measured on {found['date']} with `{found['command']}` (`make bench`) in {found['seconds'] / 60:.0f} minutes:",
         f"{machine['cpu']}, {machine['cores']} cores, {', '.join(machine['flags'])}; Python {machine['python']},",
-        f"torch {machine['torch']}, duckdb {machine['duckdb']}. Absolute figures are this machine's. Ratios were taken side by",
+        f"torch {machine['torch']}, duckdb {machine['duckdb']}. Absolute figures are this machine's. Ratios were"
+        f" taken side by",
         "side: all contestants run at once and take short turns, and the best turn of each counts.",
         "",
         f"The machine's own matrix product: {capacity['fp32']:.0f} GFLOP/s in fp32 by default,",
@@ -49,9 +50,12 @@ def _throughput(part: Mapping[str, Any]) -> list[str]:
     return [
         "## Training, rows per second",
         "",
-        "MMoE: 8 experts [256, 128], a tower [64] a task, embeddings of 16, batch 4096, two tasks; shared bottom: [256, 128].",
-        "Data loading counts. The plain loop slices ready tensors; Plait reads its prepared table. Numbers enter as they are, so",
-        "that all models have the same input; `its default numbers` are piecewise ones, a wider input that others do not have.",
+        "MMoE: 8 experts [256, 128], a tower [64] a task, embeddings of 16, batch 4096, two tasks; shared bottom:"
+        " [256, 128].",
+        "Data loading counts. The plain loop slices ready tensors; Plait reads its prepared table. Numbers enter as"
+        " they are, so",
+        "that all models have the same input; `its default numbers` are piecewise ones, a wider input that others do"
+        " not have.",
         "In brackets: times the plain loop.",
         "",
         *head,
@@ -66,7 +70,8 @@ def _throughput(part: Mapping[str, Any]) -> list[str]:
         ),
         "",
         f"The arithmetic, census: {flops.words(first['width'])}.",
-        "Forward counts once, backward twice; look-ups, the optimiser and loading count nothing, so that they show as what is",
+        "Forward counts once, backward twice; look-ups, the optimiser and loading count nothing, so that they show as"
+        " what is",
         "missing to 100 %.",
     ]
 
@@ -91,8 +96,10 @@ def _quality(part: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Quality, and how soon",
         "",
-        "Full KDD census: 199,523 rows to train on (a tenth of them to validate), 99,762 to test on; income and never married.",
-        "Seconds: wall-clock from the start of a fresh process that reads the raw Parquet file to the validated model. Plait with",
+        "Full KDD census: 199,523 rows to train on (a tenth of them to validate), 99,762 to test on; income and never"
+        " married.",
+        "Seconds: wall-clock from the start of a fresh process that reads the raw Parquet file to the validated"
+        " model. Plait with",
         ", ".join(f"`{setting}`" for setting in part["settings"]) + ".",
         "",
         "| | seconds | test AUC income | never married |",
@@ -101,7 +108,8 @@ def _quality(part: Mapping[str, Any]) -> list[str]:
         f"| mean of the seeds, auto | | {mean['income']:.4f} | {mean['never_married']:.4f} |",
         f"| gradient-boosted trees, one model a task | | {trees['income']:.4f} | {trees['never_married']:.4f} |",
         "",
-        f"The mark of the race is {mark['income']:.3f} / {mark['never_married']:.4f}. Plait's seconds are {soon['imports']:.1f} of",
+        f"The mark of the race is {mark['income']:.3f} / {mark['never_married']:.4f}. Plait's seconds are"
+        f" {soon['imports']:.1f} of",
         f"imports, {soon['prepare']:.1f} of preparation, {soon['train_and_validate']:.1f} of training and validation.",
     ]
     if peer is not None:
@@ -121,11 +129,12 @@ def _preparing(part: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
             epoch = _ROWS / rates[name]["best"]
             share = part["seconds"] / epoch
             lines.append(
-                f"  One epoch of the MMoE in {name.removeprefix('plait ')} takes {epoch:.1f} s, so that is {share:.0%} of it."
+                f"  One epoch of the MMoE in {name.removeprefix('plait ')} takes {epoch:.1f} s: that is {share:.0%} of it."
             )
     over = part["trained_mb"] - part["imported_mb"] - part["model_mb"]
     lines += [
-        f"- Peak memory of preparing and training it: {over:,.0f} MB beyond imports ({part['imported_mb']:,.0f} MB) and model",
+        f"- Peak memory of preparing and training it: {over:,.0f} MB beyond imports ({part['imported_mb']:,.0f} MB)"
+        f" and model",
         f"  ({part['model_mb']:,.0f} MB): {over / part['raw_mb']:.2f} times the raw columns ({part['raw_mb']:,.0f} MB).",
         f"- `plait --help`: {part['help_seconds']:.2f} s.",
     ]

@@ -24,7 +24,7 @@ def environment(cache: Path) -> Path:
         return python
     print("Installing the libraries to compare with (once, about two minutes) ...", file=sys.stderr, flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     plain = torch.__version__.split("+")[0]
     subprocess.run([*install, f"torch=={plain}"], check=True)
     subprocess.run([*install, *PEERS, "requests", "pyarrow"], check=True)
