@@ -76,7 +76,8 @@ def mixture(experts: Sequence[Float[Tensor, "B H"]], gates: Sequence[Float[Tenso
 def cast_once(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Under autocast, cast the input before many layers read it; autocast itself would cast it once per layer."""
     kind = x.device.type
-    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
+    active = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    return x.to(torch.get_autocast_dtype(kind)) if active else x
 
 
 def mean_gate(gate: Float[Tensor, "B E"]) -> Float[Tensor, " E"]:

@@ -1,0 +1,107 @@
+"""Every built-in balancer through the shipped suite, and small models with every body."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from plait.balance import Average, Balancer, Fixed, Maximum, Uncertainty, UPGrad, build_balancer
+from plait.encode.ids import FusedEmbedding
+from plait.share import PLE, MMoE, Separate, SharedBottom, build_sharing
+from plait.testing import BalancerContract
+
+NAMES = ["a", "b", "c"]
+
+
+class TestAverage(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(Average.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestFixed(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(Fixed.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestMaximum(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(Maximum.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestUncertainty(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(Uncertainty.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestUPGrad(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(UPGrad.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+SHARING = [
+    Separate.Settings(layers=[8]),
+    SharedBottom.Settings(layers=[8]),
+    MMoE.Settings(experts=2, expert=[8]),
+    PLE.Settings(levels=2, shared_experts=1, task_experts=1, expert=[8]),
+]
+BALANCE = [
+    Average.Settings(),
+    Fixed.Settings(weights={"a": 2.0}),
+    Maximum.Settings(),
+    Uncertainty.Settings(),
+    UPGrad.Settings(),
+    UPGrad.Settings(at="representation"),
+]
+
+
+@pytest.mark.parametrize("sharing", SHARING, ids=lambda s: s.kind)
+@pytest.mark.parametrize("balance", BALANCE, ids=lambda s: s.kind + getattr(s, "at", "")[:3])
+@pytest.mark.parametrize("sparse", [True, False], ids=["sparse", "dense"])
+@pytest.mark.parametrize("missing", [True, False], ids=["missing", "full"])
+def test_every_body_with_every_balancer(sharing, balance, sparse, missing) -> None:
+    torch.manual_seed(3)
+    table = FusedEmbedding(20, 4)
+    dense = nn.Embedding(20, 4)
+    body = build_sharing(sharing, 12, 3)
+    heads = nn.ModuleList(nn.Linear(body.width, 1) for _ in NAMES)
+    balancer = build_balancer(balance, NAMES, [1.0, 1.0, 0.5])
+    codes = torch.randint(1, 20, (16, 3), dtype=torch.int32)
+    observed = torch.rand(3, 16) < 0.6
+    tasks = [0, 2] if missing else [0, 1, 2]
+
+    def losses() -> tuple[Tensor, Tensor]:
+        x = table(codes).flatten(2) if sparse else dense(codes).flatten(1)[None]
+        hidden = body(x, tasks)
+        found = dict(zip(tasks, hidden, strict=True))
+        each = [
+            (heads[t](found[t])[:, 0] - t - codes[:, 0] / 10).square()[observed[t]].mean() if t in found else torch.zeros(())
+            for t in range(3)
+        ]
+        return torch.stack(each), torch.tensor([t in found for t in range(3)])
+
+    own = [[*heads[t].parameters(), *body.own(t)] for t in range(3)]
+    mine = {id(p) for some in own for p in some}
+    shared = [p for p in [*body.parameters(), *([] if sparse else dense.parameters())] if id(p) not in mine]
+    dense_parameters = [*shared, *(p for some in own for p in some), *balancer.parameters()]
+    optimiser = torch.optim.Adam(dense_parameters, lr=0.03)
+    first = last = None
+    for _ in range(12):
+        optimiser.zero_grad()
+        values, present = losses()
+        looked = table.take()
+        weights = balancer.backward(values, present, [*shared, *(rows for _, rows in looked)], own)
+        assert weights.isfinite().all()
+        assert bool((weights[~present] == 0).all())
+        optimiser.step()
+        for which, rows in looked:
+            assert rows.grad is not None
+            assert rows.grad.isfinite().all()
+            with torch.no_grad():
+                table.weight[which.long()] -= 0.1 * rows.grad
+        last = values.detach()
+        first = last if first is None else first
+    assert first is not None
+    assert last is not None
+    assert last.sum() < 0.9 * first.sum()
+    if missing:
+        assert all(p.grad is None or not p.grad.any() for p in own[1])
+    assert not table.weight[0].any()
