@@ -55,42 +55,37 @@ def outcomes(name, size, seed):
     return [Outcome(empty, np.ones((size, 1)), unit=users, rank=p, top=top, catalogue=1682) for p in place]
 
 
-@cache
-def pair(size=1500, seed=0):
-    """A report and its figures."""
-    rng = np.random.default_rng(seed)
-    tasks, gains = {}, []
-    figures = {"curves": {}, "losses": {}, "calibration": {}}
-    for number, (name, kind) in enumerate(KINDS.items()):
-        joint, alone = outcomes(name, size, seed + number)
-        metric = decisive(kind)
-        gains.append(gain(kind, metric, joint, alone, 17))
-        best = {"joint": 6 - number % 3, "alone": 5}
-        tasks[name] = TaskReport(
-            kind=kind,
-            metric=metric,
-            joint={m: Figure.of(i) for m, i in evaluate(kind, joint, 17).items()},
-            alone={m: Figure.of(i) for m, i in evaluate(kind, alone, 17).items()},
-            gain=GainFigure.of(gains[-1]),
-            table="movies" if name == "genre" else "ratings",
-            examples={"train": 8 * size, "valid": size, "test": size},
-            epochs=best,
-        )
-        end = {"joint": tasks[name].joint[metric].value, "alone": tasks[name].alone[metric].value}
-        figures["curves"][name] = {
-            side: [(e, end[side] * (1 - 0.25 * np.exp(-e / 1.5) + 0.004 * rng.normal())) for e in range(1, 9)]
-            for side in end
-        }
-        figures["losses"][name] = [(s, 0.4 + np.exp(-s / 200) + 0.06 * rng.normal()) for s in range(0, 1600, 4)]
-        if kind != "retrieval":
-            figures["calibration"][name] = {
-                side: curve(
-                    o.prediction[:, 0].clip(0), o.label[:, 0].clip(0) if kind != "multilabel" else (o.label[:, 0] == 0), 10
-                )
-                for side, o in (("joint", joint), ("alone", alone))
-            }
-    names = list(KINDS)
-    steps = list(range(0, 1600, 20))
+def task_report(name, joint, alone, gained, size, best):
+    """What a report says about one task."""
+    kind = KINDS[name]
+    return TaskReport(
+        kind=kind,
+        metric=decisive(kind),
+        joint={m: Figure.of(i) for m, i in evaluate(kind, joint, 17).items()},
+        alone={m: Figure.of(i) for m, i in evaluate(kind, alone, 17).items()},
+        gain=GainFigure.of(gained),
+        table="movies" if name == "genre" else "ratings",
+        examples={"train": 8 * size, "valid": size, "test": size},
+        epochs=best,
+    )
+
+
+def series(name, task, sides, rng):
+    """Curves, losses and calibration of one task."""
+    end = {"joint": task.joint[task.metric].value, "alone": task.alone[task.metric].value}
+    curves = {
+        side: [(e, end[side] * (1 - 0.25 * np.exp(-e / 1.5) + 0.004 * rng.normal())) for e in range(1, 9)] for side in end
+    }
+    losses = [(e, 0.4 + np.exp(-e / 2) + 0.03 * rng.normal()) for e in range(1, 9)]
+    if KINDS[name] == "retrieval":
+        return curves, losses, {}
+    observed = (lambda o: o.label[:, 0] == 0) if KINDS[name] == "multilabel" else (lambda o: o.label[:, 0])
+    return curves, losses, {side: curve(o.prediction[:, 0].clip(0), observed(o), 10) for side, o in sides.items()}
+
+
+def signals(rng):
+    """Gates, cosines and weights."""
+    names, steps, epochs = list(KINDS), list(range(0, 1600, 20)), list(range(1, 9))
     pairs = {
         f"{a} | {b}": [float(np.tanh((0.5 - 0.28 * (i + j)) + 0.25 * rng.normal())) for _ in steps]
         for i, a in enumerate(names)
@@ -99,6 +94,43 @@ def pair(size=1500, seed=0):
     }
     experts = [f"shared {k}" for k in range(1, 5)] + ["own 1", "own 2"]
     shares = rng.dirichlet(np.ones(6) * 0.8, size=(2, 5))
+    return {
+        "gates": {
+            f"level {n + 1}": Gate(experts=experts, tasks=dict(zip(names, shares[n].tolist(), strict=True))) for n in (0, 1)
+        },
+        "cosine": Cosine(steps=steps, pairs=pairs),
+        "weights": Weights(
+            steps=epochs, tasks={n: [float(1 + 0.3 * i * (1 - np.exp(-e / 2))) for e in epochs] for i, n in enumerate(names)}
+        ),
+    }
+
+
+def data_summary(rows, tasks):
+    """What went in."""
+    return DataSummary(
+        rows=rows,
+        splits={name: task.examples for name, task in tasks.items()},
+        labels={
+            "like": LabelSummary(mean=0.554),
+            "stars": LabelSummary(mean=3.53, std=1.13),
+            "genre": LabelSummary(classes=[("Drama", 0.43), ("Comedy", 0.3), ("Action", 0.15), ("Thriller", 0.15)] * 2),
+            "spend": LabelSummary(mean=1.4, std=3.2),
+        },
+        features={"id": 2, "category": 4, "number": 3, "text": 1, "history": 1},
+        unseen={"ratings.movie_id": 0.021, "users.zip": 0.124},
+    )
+
+
+@cache
+def pair(size=1500, seed=0):
+    """A report and its figures."""
+    rng = np.random.default_rng(seed)
+    tasks, gains, curves, losses, calibration = {}, [], {}, {}, {}
+    for number, (name, kind) in enumerate(KINDS.items()):
+        joint, alone = outcomes(name, size, seed + number)
+        gains.append(gain(kind, decisive(kind), joint, alone, 17))
+        tasks[name] = task_report(name, joint, alone, gains[-1], size, {"joint": 6 - number % 3, "alone": 5})
+        curves[name], losses[name], calibration[name] = series(name, tasks[name], {"joint": joint, "alone": alone}, rng)
     report = Report(
         plait="0.1.0",
         recipe="movies",
@@ -112,28 +144,8 @@ def pair(size=1500, seed=0):
         hurt=[name for name, one in zip(KINDS, gains, strict=True) if one.verdict == "worse"],
         how={"Split": "by time: the newest 10 % test, the 10 % before validate", "Budget": "8 epochs, patience 2"},
     )
-    return report, Figures(
-        **figures,
-        gates={
-            f"level {n + 1}": Gate(experts=experts, tasks=dict(zip(names, shares[n].tolist(), strict=True))) for n in (0, 1)
-        },
-        cosine=Cosine(steps=steps, pairs=pairs),
-        weights=Weights(
-            steps=steps, tasks={n: [float(1 + 0.3 * i * (1 - np.exp(-s / 400))) for s in steps] for i, n in enumerate(names)}
-        ),
-        data=DataSummary(
-            rows=report.data.rows,
-            splits={name: task.examples for name, task in tasks.items()},
-            labels={
-                "like": LabelSummary(mean=0.554),
-                "stars": LabelSummary(mean=3.53, std=1.13),
-                "genre": LabelSummary(classes=[("Drama", 0.43), ("Comedy", 0.3), ("Action", 0.15), ("Thriller", 0.15)] * 2),
-                "spend": LabelSummary(mean=1.4, std=3.2),
-            },
-            features={"id": 2, "category": 4, "number": 3, "text": 1, "history": 1},
-            unseen={"ratings.movie_id": 0.021, "users.zip": 0.124},
-        ),
-    )
+    data = data_summary(report.data.rows, tasks)
+    return report, Figures(curves=curves, losses=losses, calibration=calibration, data=data, **signals(rng))
 
 
 def undefined(kind):

@@ -26,9 +26,7 @@ class Lists:
         unit: which list each item belongs to, numbered from 0 without gaps.
     """
 
-    def __init__(
-        self, score: Float[np.ndarray, "N"], relevance: Float[np.ndarray, "N"], unit: Int[np.ndarray, "N"]
-    ) -> None:
+    def __init__(self, score: Float[np.ndarray, "N"], relevance: Float[np.ndarray, "N"], unit: Int[np.ndarray, "N"]) -> None:
         order = np.lexsort((-score, unit))
         self.unit, ordered = unit[order], score[order]
         self.relevance = relevance[order]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from plait.report.content import Figure, GainFigure, Report, TaskReport
 
-__all__ = ["compare_lines",
+__all__ = [
+    "compare_lines",
     "compare_rows",
     "comparison_lines",
     "gain_words",
     "headline",
     "metric_name",
-    "number", "percent", "summary"]
+    "number",
+    "percent",
+    "summary",
+]
 
 _NAMES = {
     "auc": "AUC",

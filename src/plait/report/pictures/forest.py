@@ -99,9 +99,7 @@ def range_strip(ranges: list[tuple[str, float, float | None, float | None]], wor
     for place, (colour, value, low, high) in enumerate(ranges):
         y = 8 + 9 * place
         if low is not None and high is not None:
-            parts.append(
-                f'<line class="whisker {colour}" x1="{scale.at(low)}%" x2="{scale.at(high)}%" y1="{y}" y2="{y}"/>'
-            )
+            parts.append(f'<line class="whisker {colour}" x1="{scale.at(low)}%" x2="{scale.at(high)}%" y1="{y}" y2="{y}"/>')
         parts.append(f'<circle class="mark {colour}" cx="{scale.at(value)}%" cy="{y}" r="3.4"/>')
     return Markup(
         f'<svg class="ranges" width="100%" height="{height}" role="img" aria-label="{escape(words)}">'
