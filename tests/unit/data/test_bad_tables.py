@@ -23,9 +23,11 @@ def _one(folder: Path, columns: dict[str, Any], split: Split | None = None, **ta
     """Prepare one table `t` with a number `x` and one task `y`."""
     pq.write_table(pa.table(columns), folder / "t.parquet")
     settings = {"table": "t", "kind": "binary", "label": "y"} | task
-    features = {f"t.{c}": Number() for c in columns if c.startswith("x")} | {
-        f"t.{c}": Category() for c in columns if c.startswith("c")
-    } | {f"t.{c}": Time() for c in columns if c.startswith("w")}
+    features = (
+        {f"t.{c}": Number() for c in columns if c.startswith("x")}
+        | {f"t.{c}": Category() for c in columns if c.startswith("c")}
+        | {f"t.{c}": Time() for c in columns if c.startswith("w")}
+    )
     schema = Schema(
         tables={"t": Table(source="t.parquet")},
         features=features,  # type: ignore[arg-type]
@@ -65,13 +67,15 @@ def test_missing_file_and_column(tmp_path: Path) -> None:
         split=Split(),
         seed=1,
     )
-    with pytest.raises(DataError, match=r"Table `r`: source `rating.parquet` should name a file.*Did you mean `ratings.parquet`"):
+    with pytest.raises(
+        DataError, match=r"Table `r`: source `rating.parquet` should name a file.*Did you mean `ratings.parquet`"
+    ):
         prepare(schema, tmp_path, tmp_path / "cache")
     with pytest.raises(RecipeError, match="Label of task `y`: `w > 1` names `w`, which is no column of table `t`"):
         _one(tmp_path, {"x": X, "y": Y}, label="w > 1")
     with pytest.raises(RecipeError, match="`yy` .*Did you mean `y`"):
         _one(tmp_path, {"x": X, "y": Y}, label="yy")
-    assert not [p for p in (tmp_path / "cache").glob(".*")]
+    assert list((tmp_path / "cache").glob(".*")) == []
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,9 @@ def test_labels_nearly_all_null_train(tmp_path: Path) -> None:
 
 def test_labels_all_in_the_test_part(tmp_path: Path) -> None:
     parts = ["train"] * 10 + ["test"] * 10
-    with pytest.raises(DataError, match="training part of table `t`. Found 10 observed rows, none of them in the training part"):
+    with pytest.raises(
+        DataError, match="training part of table `t`. Found 10 observed rows, none of them in the training part"
+    ):
         _one(tmp_path, {"x": X, "y": [None] * 10 + [0, 1] * 5, "p": parts}, Split(by="column", column="p"))
 
 
@@ -209,7 +215,9 @@ def test_a_damaged_source_is_named(tmp_path: Path, damage: str) -> None:
         split=Split(),
         seed=1,
     )
-    said = r"t\.parquet: row group 1, column `x` cannot be read" if damage == "flip" else r"t\.parquet: the file is truncated"
+    said = (
+        r"t\.parquet: row group 1, column `x` cannot be read" if damage == "flip" else r"t\.parquet: the file is truncated"
+    )
     with pytest.raises(CorruptError, match=said):
         prepare(schema, tmp_path, tmp_path / "cache")
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from tests.unit.data.shop import Letters, shop_schema, write_shop
 from torch import Tensor
 
 from plait.data.apply import apply
@@ -16,7 +17,6 @@ from plait.data.columns import Columns, Prepared
 from plait.data.prepare import load, prepare
 from plait.errors import DataError, RecipeError
 from plait.schema import Category, Id, Number, Schema, Split, Table, Task
-from tests.unit.data.shop import Letters, shop_schema, write_shop
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,10 @@ def test_many_values_are_padded_and_cut(shop: tuple[Path, Prepared, Letters]) ->
     folder, made, _ = shop
     feature = next(f for f in made.layout.tables["items"].features if f.name == "items.tags")
     assert len(feature.slots) == 3
-    raw = [[t.strip() for t in (v or "").split("|") if t.strip()] for v in pq.read_table(folder / "items.parquet")["tags"].to_pylist()]
+    raw = [
+        [t.strip() for t in (v or "").split("|") if t.strip()]
+        for v in pq.read_table(folder / "items.parquet")["tags"].to_pylist()
+    ]
     codes = made.tables["items"].matrix[1:, feature.slots].numpy()
     vocabulary = made.plan.vocabulary("items.tags")
     for row, tags in zip(codes, raw, strict=True):
@@ -180,8 +183,13 @@ def test_texts_are_encoded_once_and_empty_ones_are_zeros(shop: tuple[Path, Prepa
 def test_serving_sees_what_training_saw(shop: tuple[Path, Prepared, Letters], table: str) -> None:
     folder, made, encoder = shop
     if table == "users":
-        rows = pa.table({"user": pa.array(range(1, 21)), "age": pa.array([u % 7 * 10 if u % 4 else None for u in range(1, 21)]),
-                         "town": [f"t{u % 3}" for u in range(1, 21)]})
+        rows = pa.table(
+            {
+                "user": pa.array(range(1, 21)),
+                "age": pa.array([u % 7 * 10 if u % 4 else None for u in range(1, 21)]),
+                "town": [f"t{u % 3}" for u in range(1, 21)],
+            }
+        )
     else:
         rows = pq.read_table(folder / f"{table}.parquet")
     _equal(apply(made, table, rows, encoder), made.tables[table], parts=False)
@@ -193,8 +201,15 @@ def test_serving_sees_what_training_saw(shop: tuple[Path, Prepared, Letters], ta
 
 def test_new_rows_without_labels_and_with_unseen_values(shop: tuple[Path, Prepared, Letters]) -> None:
     _, made, _ = shop
-    rows = pa.table({"user": [1, 99], "item": ["i1", "new"], "pages": [1.0, None], "device": ["toaster", None],
-                     "at": pa.array([0, None], pa.timestamp("us"))})
+    rows = pa.table(
+        {
+            "user": [1, 99],
+            "item": ["i1", "new"],
+            "pages": [1.0, None],
+            "device": ["toaster", None],
+            "at": pa.array([0, None], pa.timestamp("us")),
+        }
+    )
     found = apply(made, "visits", rows)
     assert found.labels == {}, "the columns of no label of visits are all here"
     device = next(f for f in found.layout.features if f.name == "visits.device")
@@ -269,7 +284,12 @@ def test_a_table_of_distinct_values(tmp_path: Path) -> None:
 def test_hillstrom(shared_data: Path, tmp_path: Path) -> None:
     schema = Schema(
         tables={"mail": Table(source="hillstrom/*.parquet")},
-        features={"mail.recency": Number(), "mail.history": Number(), "mail.zip_code": Category(), "mail.channel": Category()},
+        features={
+            "mail.recency": Number(),
+            "mail.history": Number(),
+            "mail.zip_code": Category(),
+            "mail.channel": Category(),
+        },
         tasks={
             "visit": Task(table="mail", kind="binary", label="visit"),
             "buy": Task(table="mail", kind="binary", label="conversion", where="visit = 1"),

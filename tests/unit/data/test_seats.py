@@ -123,7 +123,11 @@ def test_a_table_that_points_at_itself_ends() -> None:
         ({"s": {**STARS, "table": "rating"}}, {}, "Task `s`: there is no table `rating`. Did you mean `ratings`"),
         ({"s": STARS}, {"features": {"movie.x": "number"}}, "Feature `movie.x` .*no table `movie`. Did you mean `movies`"),
         ({"s": STARS}, {"tables": {"movies": Table(source="m")}}, "points at table `movies`, which should have an `id`"),
-        ({"s": STARS}, {"tables": {"movies": Table(source="m", id="i", keys={"z": "zoo"})}}, "points at table `zoo`, which does"),
+        (
+            {"s": STARS},
+            {"tables": {"movies": Table(source="m", id="i", keys={"z": "zoo"})}},
+            "points at table `zoo`, which does",
+        ),
         ({"s": STARS}, {"features": {"users.h": History(of="ratings.film")}}, "should name a key of table `ratings`"),
         ({"s": STARS}, {"features": {"users.h": History(of="pairs.left")}}, "`pairs` should have a key to `users`"),
         ({"s": STARS}, {"features": {"movies.h": History(of="pairs.left")}}, "should have a `time`"),
