@@ -19,7 +19,8 @@ from plait.train.watch import Watch
 from support.model import DIRECTIONS, Mean, Tiny, evaluator
 
 QUICK = Train.Settings(
-    epochs=2, batch=48, learning_rate=0.01, embedding_learning_rate=0.01, threads=1, precision="fp32", probes=0
+    epochs=2, batch=48, learning_rate=0.01, embedding_learning_rate=0.01,
+    embedding_optimiser="adam", threads=1, precision="fp32", probes=0
 )  # fmt: skip
 
 

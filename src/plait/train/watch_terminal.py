@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, TextIO, final
+from typing import IO, TYPE_CHECKING, Final, Protocol, cast, final, runtime_checkable
 
 from plait.train.fitted import Fitted
 from plait.train.watch import EpochRecord, StartRecord, StepRecord, Watch
@@ -12,12 +12,26 @@ from plait.train.watch import EpochRecord, StartRecord, StepRecord, Watch
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["Bar", "Lines", "terminal"]
+__all__ = ["Bar", "Lines", "Stream", "terminal"]
 
 _SECONDS_BETWEEN_LINES: Final = 30.0
 
 
-def terminal(what: str = "training", stream: TextIO | None = None) -> Watch:
+@runtime_checkable
+class Stream(Protocol):
+    """Where lines go: what is needed of stderr."""
+
+    def write(self, text: str, /) -> int:
+        """As of a text file."""
+
+    def flush(self) -> None:
+        """As of a text file."""
+
+    def isatty(self) -> bool:
+        """As of a text file."""
+
+
+def terminal(what: str = "training", stream: Stream | None = None) -> Watch:
     """Return the watch that suits a stream.
 
     Args:
@@ -37,7 +51,7 @@ class Lines:
         stream: where the lines go.
     """
 
-    def __init__(self, what: str, stream: TextIO) -> None:
+    def __init__(self, what: str, stream: Stream) -> None:
         self._what, self._stream = what, stream
         self._steps = self._epochs = 0
         self._said = 0.0
@@ -84,7 +98,7 @@ class Bar:
         stream: the terminal.
     """
 
-    def __init__(self, what: str, stream: TextIO) -> None:
+    def __init__(self, what: str, stream: Stream) -> None:
         self._what, self._stream = what, stream
         self._epochs = 0
         self._bar: Progress | None = None
@@ -104,7 +118,7 @@ class Bar:
             TimeRemainingColumn(),
             TextColumn("{task.fields[losses]}", style="dim"),
         )
-        self._bar = Progress(*columns, console=Console(file=self._stream), transient=True)
+        self._bar = Progress(*columns, console=Console(file=cast("IO[str]", self._stream)), transient=True)
         self._bar.console.print(_opening(self._what, record), highlight=False)
         self._bar.add_task(self._what, total=record.steps, completed=record.step, rate="", losses="")
         self._bar.start()
