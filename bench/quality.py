@@ -18,21 +18,14 @@ MARK = {"income": 0.948, "never_married": 0.9946}
 """What torch-rechub's MMoE reaches after three epochs."""
 TREES = {"income": 0.9553, "never_married": 0.9948}
 """Gradient-boosted trees, one model a task."""
-SETTINGS = [
-    "train.batch=1024",
-    "train.learning_rate=0.003",
-    "train.embedding_optimiser=adagrad",
-    "train.embedding_learning_rate=0.05",
-]
-"""What Plait is asked for; everything else is its default."""
 SOON = ["train.epochs=2"]
-"""For the race to the mark, besides."""
+"""For the race to the mark; everything else is Plait's default."""
 
 
 def quality(plan: Plan) -> dict[str, Any]:
     """Race to the mark, then train to the end over several seeds."""
     path = write(census_recipe(census()), plan.cache / "census-quality.yaml")
-    found: dict[str, Any] = {"mark": MARK, "trees": TREES, "settings": SETTINGS, "soon_settings": SOON}
+    found: dict[str, Any] = {"mark": MARK, "trees": TREES, "soon_settings": SOON}
     if plan.peer_epochs:
         found["torch-rechub"] = _rechub(plan)
         print(f"  torch-rechub, {plan.peer_epochs} epochs: {_words(found['torch-rechub'])}")
@@ -51,7 +44,7 @@ def quality(plan: Plan) -> dict[str, Any]:
 
 
 def _plait(recipe: Path, plan: Plan, changes: list[str]) -> dict[str, Any]:
-    sets = [part for change in [*SETTINGS, *changes] for part in ("--set", change)]
+    sets = [part for change in changes for part in ("--set", change)]
     return child(module("bench.children.quality", "--recipe", recipe, "--threads", str(plan.threads), *sets), plan.threads)
 
 
