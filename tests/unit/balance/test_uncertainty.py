@@ -1,0 +1,43 @@
+import torch
+from torch import nn
+
+from plait.balance import Uncertainty
+
+
+def test_agrees_with_torchjd() -> None:
+    from torchjd.scalarization import UW
+
+    values = torch.tensor([0.3, 2.0, 7.0])
+    mine, theirs = Uncertainty([1.0, 1.0, 1.0]), UW(3)
+    for module in (mine.log_variance, theirs.log_var):
+        nn.init.constant_(module, 0.2)
+    one, two = values.clone().requires_grad_(), values.clone().requires_grad_()
+    mine.backward(one, torch.ones(3, dtype=torch.bool), [one], [[], [], []])
+    theirs(two).backward()
+    assert torch.allclose(one.grad * 3, two.grad)
+    assert torch.allclose(mine.log_variance.grad * 3, theirs.log_var.grad)
+
+
+def test_a_noisy_task_loses_weight() -> None:
+    balancer = Uncertainty([1.0, 1.0])
+    optimiser = torch.optim.SGD(balancer.parameters(), lr=0.2)
+    for _ in range(300):
+        optimiser.zero_grad()
+        losses = torch.tensor([0.1, 4.0], requires_grad=True)
+        balancer.backward(losses, torch.ones(2, dtype=torch.bool), [], [[], []])
+        optimiser.step()
+    assert torch.allclose(balancer.log_variance.exp(), torch.tensor([0.1, 4.0]), rtol=0.05)
+
+
+def test_an_absent_task_keeps_its_variance() -> None:
+    balancer = Uncertainty([1.0, 1.0])
+    losses = torch.tensor([1.0, 0.0], requires_grad=True)
+    weights = balancer.backward(losses, torch.tensor([True, False]), [], [[], []])
+    assert weights.tolist() == [0.5, 0.0]
+    assert balancer.log_variance.grad is not None
+    assert balancer.log_variance.grad[1] == 0
+
+
+def test_the_weight_of_a_task_is_not_learned_away() -> None:
+    losses = torch.tensor([1.0, 1.0], requires_grad=True)
+    assert Uncertainty([1.0, 3.0]).backward(losses, torch.ones(2, dtype=torch.bool), [], [[], []]).tolist() == [0.25, 0.75]
