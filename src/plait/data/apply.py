@@ -52,7 +52,7 @@ def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | N
         for key, target in frozen.targets.items():
             engine.need(table, key, f"Key `{table}.{key}`")
             keys[key] = np.maximum(key_rows(engine.column(table, key), plan.ids[target])[0], 0)
-        examples = apply_examples(engine, plan.schema, table, keys, prepared.layout.tasks)
+        examples = apply_examples(engine, plan, table, keys, prepared.layout.tasks)
         groups = {
             k: examples.groups.get(k, np.zeros(rows.num_rows, np.int32)) for k in frozen.keys if k not in frozen.targets
         }

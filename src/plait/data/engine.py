@@ -10,17 +10,16 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
 
-import duckdb
-import ibis
 import pyarrow as pa
 
 from plait.data.databases import content, sqlite_rows
-from plait.data.expressions import canonical, literal, mentioned, named, plain, quote
+from plait.data.expressions import canonical, literal, mentioned, plain, quote, reader, refused
 from plait.data.sources import (
+    Matching,
+    Source,
     find,
     fingerprint,
     format_of,
@@ -38,27 +37,46 @@ _SPILL: Final = 256 << 20
 """Bytes of text files above which a table goes to a temporary Parquet file instead of memory."""
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Matching:
-    """How the values of a key meet the ids they point at."""
+class _Refusal(Exception):
+    """The engine's own words on why it does not answer."""
 
-    rows: int
-    """Rows whose key is not NULL."""
-    unmatched: int
-    """Of them, rows whose value is no id of the target."""
-    examples: list[str]
-    """A few values without partner, the most frequent first."""
+    def __init__(self, message: str, on_value: bool) -> None:
+        super().__init__(message)
+        self.on_value = on_value
 
 
 @final
-@dataclass(slots=True)
-class _Source:
-    schema: pa.Schema
-    rows: int
-    files: list[Path] = field(default_factory=list)
-    memory: pa.Table | None = None
-    origin: list[list[str | int]] = field(default_factory=list)
+class _Connection:
+    """DuckDB in this process, through Ibis."""
+
+    def __init__(self) -> None:
+        import duckdb
+        import ibis
+
+        self._ibis = ibis.duckdb.connect()
+        self._error = duckdb.Error
+        self._on_value = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
+        self.run("SET preserve_insertion_order = true")
+        self.run("SET TimeZone = 'UTC'")
+
+    def run(self, query: str) -> pa.Table:
+        """Ask, or raise `_Refusal`."""
+        try:
+            return self._ibis.raw_sql(query).to_arrow_table()
+        except self._error as error:
+            raise _Refusal(plain(str(error)), isinstance(error, self._on_value)) from error
+
+    def show(self, name: str, source: Source) -> None:
+        """Let queries see a table under its name."""
+        if source.memory is not None:
+            self._ibis.con.register(name, source.memory)
+        else:
+            listed = "[" + ", ".join(literal(str(f)) for f in source.files) + "]"
+            self.run(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT * FROM read_parquet({listed})")
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._ibis.disconnect()
 
 
 @final
@@ -71,12 +89,10 @@ class Engine:
 
     def __init__(self, base: Path) -> None:
         self._base = base
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[str, Source] = {}
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.Lock()
-        self._ibis = ibis.duckdb.connect()
-        self._run("SET preserve_insertion_order = true")
-        self._run("SET TimeZone = 'UTC'")
+        self._connection: _Connection | None = None
 
     def __enter__(self) -> Engine:
         return self
@@ -86,11 +102,10 @@ class Engine:
 
     def close(self) -> None:
         """Close the connection and remove temporary files."""
-        self._ibis.disconnect()
+        if self._connection is not None:
+            self._connection.close()
         if self._temporary is not None:
             self._temporary.cleanup()
-
-    # --- opening -----------------------------------------------------------------------------------------------------
 
     def open(self, name: str, table: Table) -> None:
         """Open a table of a recipe under its name; a table `of` another's column needs that table opened before.
@@ -114,25 +129,22 @@ class Engine:
         files = find(name, source, self._base)
         origin = fingerprint(files)
         if format_of(files[0]) != "parquet":
-            listed = "[" + ", ".join(literal(str(f)) for f in files) + "]"
-            query = self._reader(files, listed)
+            query = reader(files)
             if sum(f.stat().st_size for f in files) <= _SPILL:
                 self.add(name, self._load(name, source, query))
                 self._sources[name].origin = origin
                 return
             files = [self._spill(name, source, query)]
         schema = parquet_schema(name, files)
-        self._sources[name] = _Source(schema, parquet_rows(files), files, None, origin)
-        listed = "[" + ", ".join(literal(str(f)) for f in files) + "]"
-        self._run(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT * FROM read_parquet({listed})")
+        self._sources[name] = Source(schema, parquet_rows(files), files, None, origin)
+        if self._connection is not None:
+            self._connection.show(name, self._sources[name])
 
     def add(self, name: str, rows: pa.Table) -> None:
         """Open a table that is in memory."""
-        self._sources[name] = _Source(rows.schema, rows.num_rows, memory=rows)
-        with self._lock:
-            self._ibis.con.register(name, rows)
-
-    # --- asking ------------------------------------------------------------------------------------------------------
+        self._sources[name] = Source(rows.schema, rows.num_rows, memory=rows)
+        if self._connection is not None:
+            self._connection.show(name, self._sources[name])
 
     def columns(self, name: str) -> dict[str, pa.DataType]:
         """Return the columns of a table and their Arrow types."""
@@ -214,12 +226,12 @@ class Engine:
         selected = [f"({e}) AS {quote(who)}" for who, e in expressions.items()]
         try:
             result = self._run(f"SELECT {', '.join(selected)} FROM {quote(name)}")
-        except duckdb.Error:
+        except _Refusal:
             for who, expression in expressions.items():
                 try:
                     self._run(f"SELECT ({expression}) FROM {quote(name)}")
-                except duckdb.Error as error:
-                    raise self._refused(name, who, expression, error) from error
+                except _Refusal as error:
+                    raise refused(name, who, expression, str(error), error.on_value) from error
             raise
         if result.num_rows != self.count(name):
             raise RecipeError(
@@ -235,11 +247,6 @@ class Engine:
             RecipeError: if the expression is no SQL, or names a column that does not exist.
         """
         return mentioned(name, list(self.columns(name)), expression, who)
-
-    @staticmethod
-    def named(expression: str) -> list[str]:
-        """List the names an SQL expression uses for columns, whether or not a table has them."""
-        return named(expression)
 
     def group_counts(self, name: str, column: str, most: int) -> pa.Table:
         """Count the rows of each value of a column: columns `value` and `count`, the most frequent first, NULL included."""
@@ -296,8 +303,8 @@ class Engine:
                 f"SELECT {chosen} FROM (SELECT row_number() OVER () AS row, * FROM {quote(name)}) "
                 f"WHERE ({condition}) ORDER BY row LIMIT {int(most)}"
             )
-        except duckdb.Error as error:
-            raise self._refused(name, "condition", condition, error) from error
+        except _Refusal as error:
+            raise refused(name, "condition", condition, str(error), error.on_value) from error
 
     def sample(self, name: str, columns: Sequence[str], most: int) -> pa.Table:
         """Return at most `most` rows spread evenly over a table, in row order."""
@@ -314,9 +321,7 @@ class Engine:
             f"WHERE (__row - 1) % {step} = 0"
         )
 
-    # --- inside ------------------------------------------------------------------------------------------------------
-
-    def _source(self, name: str) -> _Source:
+    def _source(self, name: str) -> Source:
         if name not in self._sources:
             raise RecipeError(
                 f"There should be a table `{name}`. Found {list(self._sources)}.{nearest(name, list(self._sources))}"
@@ -325,20 +330,19 @@ class Engine:
 
     def _run(self, query: str) -> pa.Table:
         with self._lock:
-            return self._ibis.raw_sql(query).to_arrow_table()
-
-    @staticmethod
-    def _reader(files: list[Path], listed: str) -> str:
-        if format_of(files[0]) == "json":
-            return f"SELECT * FROM read_json({listed}, format = 'auto', sample_size = -1)"
-        return f"SELECT * FROM read_csv({listed}, sample_size = -1)"
+            # Opened at the first question, because much of the work (serving above all) asks none.
+            if self._connection is None:
+                self._connection = _Connection()
+                for name, source in self._sources.items():
+                    self._connection.show(name, source)
+            return self._connection.run(query)
 
     def _load(self, name: str, source: str, query: str) -> pa.Table:
         try:
             return self._run(query)
-        except duckdb.Error as error:
+        except _Refusal as error:
             raise DataError(
-                f"Table `{name}`: source `{source}` should be readable as a table. {plain(str(error))} Correct the file."
+                f"Table `{name}`: source `{source}` should be readable as a table. {error} Correct the file."
             ) from error
 
     def _spill(self, name: str, source: str, query: str) -> Path:
@@ -377,12 +381,15 @@ class Engine:
 
     @staticmethod
     def _fetch(name: str, url: str, inner: str) -> pa.Table:
+        import ibis
+
         try:
             there = ibis.connect(url)
             known = there.list_tables()
             if inner not in known:
-                found = f"Found {known[:20]}.{nearest(inner, known)}"
-                raise DataError(f"Table `{name}`: the database {url} should have a table `{inner}`. {found}")
+                raise DataError(
+                    f"Table `{name}`: {url} should have a table `{inner}`. Found {known[:20]}.{nearest(inner, known)}"
+                )
             rows: pa.Table = there.table(inner).to_pyarrow()
             there.disconnect()
             return rows
@@ -390,12 +397,3 @@ class Engine:
             raise
         except Exception as error:
             raise DataError(f"Table `{name}`: the database {url} cannot be read: {plain(str(error))}") from error
-
-    def _refused(self, name: str, who: str, expression: str, error: Exception) -> DataError | RecipeError:
-        text = plain(str(error))
-        if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException | duckdb.InvalidInputException):
-            return DataError(
-                f"{who}: `{expression}` fails on a value of table `{name}`: {text} "
-                f"`try_cast(column AS type)` gives NULL where a value cannot be converted."
-            )
-        return RecipeError(f"{who}: `{expression}` on table `{name}` cannot be evaluated: {text}")

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from plait.data.engine import Engine
 from plait.data.labels import encode_label, fit_label, label_values
+from plait.data.plan import Plan
 from plait.data.seats import Seats
 from plait.data.values import flat, numbers
 from plait.data.vocabulary import count
@@ -70,22 +71,14 @@ def read_examples(
 
 
 def apply_examples(
-    engine: Engine, schema: Schema, table: str, keys: Mapping[str, Ints], layouts: Mapping[str, TaskLayout]
+    engine: Engine, plan: Plan, table: str, keys: Mapping[str, Ints], layouts: Mapping[str, TaskLayout]
 ) -> Examples:
     """Read the labels of new rows as frozen layouts say; tasks whose label columns are absent are left out."""
-    there = {c.lower() for c in engine.columns(table)}
-
-    def whole(expression: str | None) -> bool:
-        return expression is None or all(c.lower() in there for c in engine.named(expression))
-
-    tasks = {
-        n: t
-        for n, t in schema.tasks.items()
-        if t.table == table and whole(t.label) and whole(t.where) and whole(t.sample_weight)
-    }
+    there = set(engine.columns(table))
+    tasks = {n: t for n, t in plan.schema.tasks.items() if t.table == table and there.issuperset(plan.reads[n])}
     found = Examples(layouts={n: layouts[n] for n in tasks})
-    values, observed = _evaluate(engine, schema, table, tasks, keys)
-    _fill(engine, schema, table, tasks, values, observed, found)
+    values, observed = _evaluate(engine, plan.schema, table, tasks, keys)
+    _fill(engine, plan.schema, table, tasks, values, observed, found)
     return found
 
 
@@ -97,7 +90,7 @@ def _evaluate(
         asked[f"Label of task `{name}`"] = task.label
         if task.where is not None:
             asked[f"`where` of task `{name}`"] = task.where
-    result = engine.evaluate(table, asked)
+    result = engine.evaluate(table, asked) if asked else pa.table({})
     values: dict[str, pa.Array] = {}
     observed: dict[str, Bools] = {}
     for name, task in tasks.items():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
-import sqlglot
-from sqlglot import exp
 
-from plait.errors import RecipeError, nearest
+from plait.data.sources import format_of
+from plait.errors import DataError, RecipeError, nearest
 
-__all__ = ["canonical", "literal", "mentioned", "named", "plain", "quote"]
+__all__ = ["canonical", "literal", "mentioned", "plain", "quote", "reader", "refused"]
 
 
 def quote(name: str) -> str:
@@ -44,6 +44,9 @@ def mentioned(name: str, columns: Sequence[str], expression: str, who: str) -> l
     Raises:
         RecipeError: if the expression is no SQL, is an aggregate or statement, or names a column that does not exist.
     """
+    import sqlglot
+    from sqlglot import exp
+
     columns = list(columns)
     try:
         tree = sqlglot.parse_one(expression, read="duckdb")
@@ -75,9 +78,30 @@ def mentioned(name: str, columns: Sequence[str], expression: str, who: str) -> l
     return found
 
 
-def named(expression: str) -> list[str]:
-    """List the names that a readable SQL expression uses for columns, whether or not a table has them."""
-    return [c.name for c in sqlglot.parse_one(expression, read="duckdb").find_all(exp.Column)]
+def reader(files: Sequence[Path]) -> str:
+    """Write the query that reads text files; the first line of CSV and TSV names the columns."""
+    listed = "[" + ", ".join(literal(str(f)) for f in files) + "]"
+    if format_of(files[0]) == "json":
+        return f"SELECT * FROM read_json({listed}, format = 'auto', sample_size = -1)"
+    return f"SELECT * FROM read_csv({listed}, header = true, sample_size = -1)"
+
+
+def refused(name: str, who: str, expression: str, message: str, on_value: bool) -> DataError | RecipeError:
+    """Say why an expression cannot be evaluated.
+
+    Args:
+        name: the table.
+        who: whose expression it is.
+        expression: the expression.
+        message: the engine's sentence.
+        on_value: whether it is a value of the table that is at fault, not the expression.
+    """
+    if on_value:
+        return DataError(
+            f"{who}: `{expression}` fails on a value of table `{name}`: {message} "
+            f"`try_cast(column AS type)` gives NULL where a value cannot be converted."
+        )
+    return RecipeError(f"{who}: `{expression}` on table `{name}` cannot be evaluated: {message}")
 
 
 def plain(message: str) -> str:

@@ -7,14 +7,16 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,6 +28,7 @@ __all__ = [
     "check_manifest",
     "file_name",
     "group_starts",
+    "mapped_matrix",
     "read_groups",
     "read_parquet",
     "room",
@@ -138,6 +141,18 @@ def _open(path: Path) -> Iterator[pq.ParquetFile]:
         raise diagnose(path, error) from error
 
 
+def mapped_matrix(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """Make a file for a memory-mapped int32 matrix, with all of its space taken at once.
+
+    Raises:
+        PlaitError: if the disk is full; without taking the space first, the process would be killed when it writes.
+    """
+    with room(path), path.open("wb") as file:
+        if size := 4 * shape[0] * shape[1]:
+            os.posix_fallocate(file.fileno(), 0, size)
+    return np.memmap(path, np.int32, "r+", shape=shape) if size else np.empty(shape, np.int32)
+
+
 @contextmanager
 def appearing(folder: Path) -> Iterator[Path]:
     """Give a temporary folder beside `folder` to fill; afterwards it becomes `folder` at once, or, on an error, goes.
@@ -147,7 +162,9 @@ def appearing(folder: Path) -> Iterator[Path]:
     """
     with room(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        _clear(folder)
+        temporary = folder.with_name(f".{folder.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        temporary.mkdir()
     try:
         with room(folder):
             yield temporary
@@ -162,6 +179,14 @@ def appearing(folder: Path) -> Iterator[Path]:
                     raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a process that was killed left half-written."""
+    for path in folder.parent.glob(f".{folder.name}.*"):
+        process = path.name.removeprefix(f".{folder.name}.").split(".")[0]
+        if process.isdigit() and not Path(f"/proc/{process}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

@@ -35,6 +35,8 @@ class Plan:
     """Feature of kind id or category -> its values; the value at position i has code `first + 1 + i`."""
     numbers: dict[str, NumberPlan]
     """Feature of kind number -> its transform and scale."""
+    reads: dict[str, list[str]] = field(default_factory=dict)
+    """Task -> columns of its table that its label, `where` and `sample_weight` name."""
     notes: list[str] = field(default_factory=list)
     """What a person should know about the data, one sentence each."""
 
@@ -73,6 +75,7 @@ class Plan:
             "layout": self.layout.model_dump(mode="json"),
             "numbers": {n: p.model_dump(mode="json") for n, p in self.numbers.items()},
             "vocabularies": files,
+            "reads": self.reads,
             "notes": self.notes,
         }
         (folder / _FILE).write_text(json.dumps(content, ensure_ascii=False))
@@ -90,7 +93,7 @@ class Plan:
             layout = Layout.model_validate(content["layout"])
             numbers = {n: NumberPlan.model_validate(p) for n, p in content["numbers"].items()}
             files = content["vocabularies"]
-            notes = list(content["notes"])
+            reads, notes = dict(content["reads"]), list(content["notes"])
         except (OSError, ValueError, KeyError) as error:
             raise CorruptError(
                 f"{folder / _FILE} is missing or damaged ({error}). Prepare again, or copy it again."
@@ -102,4 +105,4 @@ class Plan:
             }
             for group in ("ids", "codes")
         }
-        return cls(schema, layout, read["ids"], read["codes"], numbers, notes)
+        return cls(schema, layout, read["ids"], read["codes"], numbers, reads, notes)

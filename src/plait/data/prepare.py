@@ -17,7 +17,7 @@ import torch
 from plait.data.columns import Columns, Events, Prepared
 from plait.data.engine import Engine
 from plait.data.examples import Examples, read_examples
-from plait.data.files import appearing, write_manifest
+from plait.data.files import appearing, mapped_matrix, write_manifest
 from plait.data.history import Timeline
 from plait.data.pack import matrix_shape, pack
 from plait.data.parts import assign
@@ -31,11 +31,11 @@ from plait.data.table import Packing, fit_table, lay_out, vectors
 from plait.data.texts import Tell, TextEncoder
 from plait.errors import CorruptError
 from plait.layout import Layout, TableLayout
-from plait.schema import History, Id, Schema, Text
+from plait.schema import History, Id, Schema, Task, Text
 
 __all__ = ["load", "open_tables", "prepare"]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 Parts = dict[str, npt.NDArray[np.uint8]]
 
 
@@ -189,7 +189,7 @@ class _Preparation:
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
         shape = matrix_shape(layout)
-        matrix = np.empty(shape, np.int32) if file is None else np.memmap(file, np.int32, "w+", shape=shape)
+        matrix = np.empty(shape, np.int32) if file is None else mapped_matrix(file, shape)
         blocks = pack(self.engine, packing, layout, matrix, self.tell)
         columns = Columns(
             layout,
@@ -237,8 +237,13 @@ class _Preparation:
             relations.ids,
             {n: f.vocabulary for n, f in fitted.items() if f.vocabulary is not None},
             {n: f.number for n, f in fitted.items() if f.number is not None},
+            {n: self._reads(n, t) for n, t in self.schema.tasks.items()},
             notes,
         )
+
+    def _reads(self, name: str, task: Task) -> list[str]:
+        asked = [e for e in (task.label, task.where, task.sample_weight) if e is not None]
+        return sorted({c for e in asked for c in self.engine.mentioned(task.table, e, f"Task `{name}`")})
 
     def _outside(self, name: str) -> pa.Table:
         return pa.table({c: self.engine.column(name, c) for c in self.engine.columns(name)})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob as globbing
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,8 @@ import pyarrow.parquet as pq
 from plait.errors import CorruptError, DataError, nearest
 
 __all__ = [
+    "Matching",
+    "Source",
     "diagnose",
     "find",
     "fingerprint",
@@ -37,6 +40,32 @@ _BLOCK: Final = 1 << 20
 _SAMPLES: Final = 16
 _BUFFER: Final = 1 << 16
 """Bytes of a column that a stream holds; without, whole row groups come into memory."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How the values of a key meet the ids they point at."""
+
+    rows: int
+    """Rows whose key is not NULL."""
+    unmatched: int
+    """Of them, rows whose value is no id of the target."""
+    examples: list[str]
+    """A few values without partner, the most frequent first."""
+
+
+@final
+@dataclass(slots=True)
+class Source:
+    """An open table: files of Parquet, or rows in memory."""
+
+    schema: pa.Schema
+    rows: int
+    files: list[Path] = field(default_factory=list)
+    memory: pa.Table | None = None
+    origin: list[list[str | int]] = field(default_factory=list)
+    """What identifies the content."""
 
 
 def format_of(path: Path) -> str | None:

@@ -131,7 +131,7 @@ def _load_columns(folder: Path, layout: TableLayout, whole: Layout) -> Columns:
     mapped = matrix_file(folder, layout.name)
     if table.num_rows != shape[0]:
         raise CorruptError(f"{path} should have {shape[0]} rows. Found {table.num_rows}. Prepare again.")
-    if mapped.exists():
+    if mapped.exists() and mapped.stat().st_size:
         matrix = np.asarray(np.memmap(mapped, np.int32, "c", shape=shape))
     else:
         matrix = _read_matrix(path, names, shape)

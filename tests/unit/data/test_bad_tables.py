@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from plait.data.columns import Prepared
-from plait.data.files import read_parquet
+from plait.data.files import appearing, mapped_matrix, read_parquet
 from plait.data.prepare import load, prepare
 from plait.errors import CorruptError, DataError, PlaitError, RecipeError
 from plait.schema import Category, Id, Number, Schema, Split, Table, Task, Time
@@ -270,6 +271,27 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
     assert list((tmp_path / "cache").iterdir()) == []
     monkeypatch.undo()
     prepare(schema, tmp_path, tmp_path / "cache")
+
+
+def test_a_full_disk_under_a_memory_mapped_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with (
+        pytest.raises(PlaitError, match=r"t\.matrix needs more space than the disk has"),
+        appearing(tmp_path / "f") as folder,
+    ):
+        mapped_matrix(folder / "t.matrix", (10, 10))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / ".f.99999999.abc").mkdir()
+    (tmp_path / f".f.{os.getpid()}.abc").mkdir()
+    with appearing(tmp_path / "f") as folder:
+        (folder / "x").touch()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f".f.{os.getpid()}.abc", "f"]
 
 
 def test_a_missing_file_of_a_folder(tmp_path: Path) -> None:
