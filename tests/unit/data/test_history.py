@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.data.shop import Letters, shop_schema, write_shop
 
+from plait.data.columns import Prepared
 from plait.data.history import Timeline
 from plait.data.moments import MISSING
+from plait.data.prepare import prepare
 
 
 def _oracle(
@@ -72,3 +78,36 @@ def test_no_events_and_one_event(rows: int) -> None:
     timeline = Timeline(one, one, np.zeros(rows, np.int64), one > 0, one > 0, 1, 3)
     assert timeline.before(np.array([0, 1], np.int32), np.array([1, 1])).tolist() == [[0, 0], [0, rows]]
     assert timeline.now.shape == (2, 2)
+
+
+def _naive(
+    made: Prepared, events: list[tuple[int, int, int]], training: list[bool], last: int
+) -> dict[int, list[list[int]]]:
+    """Look back from every example over all events: (user, item, time) by row; and over training events for every user."""
+    before = [
+        [i for _, _, i in sorted((t, n, i) for n, (u, i, t) in enumerate(events) if u == user > 0 and i > 0 and t < time)]
+        for user, _, time in events
+    ]
+    owners = made.layout.tables["users"].rows
+    trained = [
+        [i for _, _, i in sorted((t, n, i) for n, (u, i, t) in enumerate(events) if u == user and i > 0 and training[n])]
+        for user in range(1, owners + 1)
+    ]
+    return {0: [b[-last:] for b in before], 1: [b[-last:] for b in trained]}
+
+
+def test_prepared_histories_equal_a_look_at_every_pair(tmp_path: Path) -> None:
+    write_shop(tmp_path, 300)
+    made = prepare(shop_schema(), tmp_path, tmp_path / "cache", Letters())
+    raw = pq.read_table(tmp_path / "visits.parquet")
+    visits = made.tables["visits"]
+    keys = visits.layout.keys
+    events = [
+        (int(row[keys["user"]]), int(row[keys["item"]]), int(at.timestamp()))
+        for row, at in zip(visits.matrix[1:], raw.column("at").to_pylist(), strict=True)
+    ]
+    found = made.histories["users.recent"]
+    naive = _naive(made, events, (visits.part[1:] == 1).tolist(), 3)
+    assert [found.items[slice(*s)].tolist() for s in found.spans["visits"][1:].tolist()] == naive[0]
+    assert [found.items[slice(*s)].tolist() for s in found.spans["users"][1:].tolist()] == naive[1]
+    assert found.spans["visits"][0].tolist() == [0, 0]
