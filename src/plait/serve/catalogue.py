@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, final
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import torch
 
 from plait.run.run import Run
 from plait.schema import Category, Text
+from plait.serve.unpack import unpacked
 from plait.serve.wire import Card, Fact
 
 __all__ = ["Catalogue", "singular"]
@@ -36,27 +37,47 @@ def singular(table: str) -> str:
 class Catalogue:
     """Everything a person may see of a table.
 
+    Rows of a table without an `id` are called by their number.
+
     Args:
         run: the run.
-        table: one of its tables that has an `id`.
+        table: one of its tables.
+        titles: gives what the rows of another table are called; None where nobody knows.
     """
 
-    def __init__(self, run: Run, table: str) -> None:
-        settings = run.recipe.tables[table]
-        assert settings.id is not None
+    def __init__(self, run: Run, table: str, titles: Callable[[str], pa.Array | None]) -> None:
+        plan = run.prepared.plan
         self.table = table
         self.rows = run.layout.tables[table].rows
-        self._raw: pa.Table = run.prepared.raw(table, torch.arange(1, self.rows + 1))
-        self._ids: list[str] = [_plain(value) for value in self._raw[settings.id].to_pylist()]
+        identifier = plan.id_column(table) if table in plan.ids else ""
+        if identifier:
+            self._raw: pa.Table = run.prepared.raw(table, torch.arange(1, self.rows + 1))
+            self._ids: list[str] = [_plain(value) for value in self._raw[identifier].to_pylist()]
+        else:
+            self._raw = unpacked(run.prepared.tables[table], plan, titles)
+            self._ids = [str(row) for row in range(1, self.rows + 1)]
         self._row_of = {name: row for row, name in enumerate(self._ids, start=1)}
         features = {name.partition(".")[2]: f for name, f in run.recipe.features.items() if name.startswith(f"{table}.")}
         self._separators = {c: f.separator for c, f in features.items() if isinstance(f, Category) and f.separator}
         texts = [column for column, feature in features.items() if isinstance(feature, Text)]
         self._title = self._title_column(texts)
         read = {feature.name.partition(".")[2] for feature in run.layout.tables[table].features}
-        hidden = {settings.id, self._title, *settings.keys, *(column for column in features if column not in read)}
+        keys = set(run.recipe.tables[table].keys)
+        unread = {column for column in features if column not in read}
+        # Where there is no id, keys are all that tells rows apart, and they come as titles.
+        hidden = {identifier, self._title} | (keys | unread if identifier else unread - keys)
         self.columns = [c for c in self._raw.column_names if c not in hidden][:_FACTS]
-        self._words = [c for c in self._raw.column_names if pa.types.is_string(self._raw[c].type) or c == settings.id]
+        self._words = [c for c in self._raw.column_names if _is_text(self._raw[c].type) or c == identifier]
+
+    @property
+    def titles(self) -> pa.Array:
+        """What the rows are called, in the order of their numbers from 1."""
+        if self._title is None:
+            return pa.array([self._title_of(row, {}) for row in range(1, self.rows + 1)], pa.string())
+        values = self._raw[self._title].to_pylist()
+        return pa.array(
+            [self._title_of(row, {self._title: value}) for row, value in enumerate(values, start=1)], pa.string()
+        )
 
     def row(self, name: str) -> int | None:
         """Return the row number of an id, or None."""
@@ -105,7 +126,7 @@ class Catalogue:
         """Choose the column a person would call a row by."""
         named: list[str] = [c for c in self._raw.column_names if c.lower() in _TITLE_COLUMNS]
         for column in [*named, *texts]:
-            if column in self._raw.column_names and pa.types.is_string(self._raw[column].type):
+            if column in self._raw.column_names and _is_text(self._raw[column].type):
                 longest: int = pc.max(pc.utf8_length(self._raw[column])).as_py() or 0
                 if longest <= _LONG:
                     return column
@@ -128,6 +149,10 @@ class Catalogue:
             text = ", ".join(many) if many else _plain(value)
             facts.append(Fact(name=column.replace("_", " "), value=_shortened(text), many=many))
         return facts
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _plain(value: object) -> str:

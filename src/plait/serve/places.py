@@ -47,8 +47,10 @@ class Places:
         return next((name for name, task in self._run.layout.tasks.items() if task.target == table), "features")
 
     def compared(self, table: str) -> int:
-        """Say with how many rows one is compared."""
+        """Say with how many rows one is compared: none of a table of which the model reads nothing."""
         rows = self._run.layout.tables[table].rows
+        if self.space(table) == "features" and not any(role.table == table for role in self._run.layout.roles):
+            return 0
         return rows if self.space(table) != "features" else min(rows, _MOST)
 
     def near(self, table: str, row: int, count: int) -> tuple[list[int], list[float]]:
@@ -56,6 +58,8 @@ class Places:
 
         Places of a task are compared all; row vectors are long, so of a large table only rows at even distances are.
         """
+        if self.compared(table) == 0:
+            return [], []
         if table not in self._near:
             self._near[table] = self._neighbourhood(table)
         rows, mean, search = self._near[table]

@@ -72,13 +72,12 @@ class Service:
         self._catalogues: dict[str, Catalogue] = {}
 
     def catalogue(self, table: str) -> Catalogue | None:
-        """Return the rows of a table as cards; None for a table that does not exist or has no `id`."""
-        settings = self.run.recipe.tables.get(table)
-        if settings is None or settings.id is None:
+        """Return the rows of a table as cards; None for a table that does not exist."""
+        if table not in self.run.layout.tables:
             return None
         with self._lock:
             if table not in self._catalogues:
-                self._catalogues[table] = Catalogue(self.run, table)
+                self._catalogues[table] = Catalogue(self.run, table, self._titles)
             return self._catalogues[table]
 
     def home(self) -> Home:
@@ -91,11 +90,7 @@ class Service:
             items=shape.items,
             item_count=tables[shape.items].rows if shape.items else 0,
             tasks=self._task_summaries,
-            tables=[
-                TableSummary(name=name, rows=tables[name].rows, tasks=self.pointwise(name))
-                for name in shape.tables
-                if self.run.recipe.tables[name].id is not None
-            ],
+            tables=[TableSummary(name=name, rows=tables[name].rows, tasks=self.pointwise(name)) for name in shape.tables],
             some_users=self._some_users(),
             popular=self._popular(),
         )
@@ -110,7 +105,7 @@ class Service:
         return Listing(table=table, query=query, found=len(found), page=page, pages=pages, cards=catalogue.cards(rows))
 
     def table_rows(self, table: str, part: str = "test", query: str = "", page: int = 1) -> RowsPage | None:
-        """Return rows with predictions beside the observed labels; None where the table has no tasks or no `id`."""
+        """Return rows with predictions beside the observed labels; None where there is no such table or it has no tasks."""
         catalogue = self.catalogue(table)
         if catalogue is None or table not in self.shape.tables:
             return None
@@ -249,6 +244,11 @@ class Service:
             return items.cards(range(1, min(items.rows, _POPULAR) + 1))
         popularity = self._ranker.seen(self.shape.pairings[0]).popularity
         return items.cards(popularity.argsort(descending=True, stable=True)[: min(items.rows, _POPULAR)].tolist())
+
+    def _titles(self, table: str) -> pa.Array | None:
+        """Say what the rows of a table are called, where they have ids."""
+        catalogue = self.catalogue(table) if table in self.run.prepared.plan.ids else None
+        return None if catalogue is None else catalogue.titles
 
     def _names(self, task: str) -> list[str]:
         head = self.run.model.head(task)

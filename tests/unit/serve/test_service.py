@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -11,7 +12,7 @@ from plait.serve.service import Service
 from plait.serve.shape import shape_of
 from plait.serve.wire import Asked
 from plait.tasks.base import TwoTower
-from support.films import AWKWARD, trained, write_films
+from support.films import AWKWARD, trained, write_films, write_people
 
 
 class TestShape:
@@ -163,7 +164,6 @@ class TestSearch:
         assert (found.page, found.pages, len(found.cards)) == (2, 2, 6)
 
     def test_an_unknown_table_is_none(self, films: Service) -> None:
-        assert films.listing("ratings") is None, "it has no id"
         assert films.listing("nothing") is None
 
 
@@ -187,6 +187,38 @@ class TestRows:
             assert rich.truth in ("yes", "no")
             assert degree.truth in ("none", "school", "college")
             assert sum(chance.probability for chance in degree.chances) == pytest.approx(1, abs=1e-5)
+
+    def test_rows_without_an_id_are_read_back(self, films: Service) -> None:
+        found = films.table_rows("ratings", "all", query="七人の侍")
+        assert found is not None
+        assert found.found >= 20
+        assert found.columns == ["user id", "film id"]
+        facts = {fact.name: fact.value for fact in found.rows[0].facts}
+        assert facts == {"user id": "User 1", "film id": "七人の侍"}
+        assert [p.task for p in found.rows[0].predictions] == ["like", "stars"]
+        page = films.item("ratings", "1", 5)
+        assert page is not None
+        assert (page.similar.among, page.similar.items) == (0, []), "the model reads nothing of a rating itself"
+
+    def test_numbers_come_back_through_their_transform(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        folder = tmp_path_factory.mktemp("nameless")
+        recipe = write_people(folder)
+        del recipe["tables"]["people"]["id"]
+        recipe["features"]["people.pay"] = {"kind": "number", "transform": "log"}
+        recipe["features"]["people.age"] = {"kind": "number", "transform": "quantile"}
+        table = pq.read_table(folder / "people.parquet")
+        pay = [None if row % 7 == 0 else 1.5 * row**2 for row in range(table.num_rows)]
+        pq.write_table(table.append_column("pay", pa.array(pay)), folder / "people.parquet")
+        service = Service(trained(recipe, folder))
+        listing = service.listing("people")
+        assert listing is not None
+        for row, card in enumerate(listing.cards):
+            facts = {fact.name: fact.value for fact in card.facts}
+            assert card.title == f"Person {row + 1}"
+            assert float(facts["age"]) == pytest.approx(table["age"][row].as_py(), rel=2e-3)
+            assert facts["job"] == table["job"][row].as_py()
+            assert ("pay" in facts) == (pay[row] is not None)
+            assert float(facts.get("pay", 0)) == pytest.approx(pay[row] or 0, rel=2e-3)
 
     def test_labels_are_not_shown_as_facts(self, people: Service) -> None:
         found = people.table_rows("people", "all")
