@@ -63,12 +63,12 @@ class PiecewiseNumbers(NumberEncoder):
 
     With ascending edges b_1 .. b_K of a feature, a value v in [b_k, b_{k+1}) becomes
 
-    .. math:: \sum_{j<k} w_j + w_k \frac{v - b_k}{b_{k+1} - b_k} + c_k + u v + d m
+    .. math:: \sum_{j<k} w_j + w_k \frac{v - b_k}{b_{k+1} - b_k} + c_k + d m
 
-    with w, c, u, d learned vectors and m the mark of a missing value. The terms with w are the piecewise-linear encoding
-    of the paper, projected; c is an embedding of the bin, which lets single values stand out (an amount of exactly 15,024);
-    u carries what lies beyond the outermost edges. The sum over j is made once for a table, so that a row costs one lookup
-    however many bins there are. Features without edges (times) are passed on as they are.
+    with w, c, d learned vectors and m the mark of a missing value; beyond the outermost edges it goes on in a straight line.
+    The terms with w are the piecewise-linear encoding of the paper, projected; c is an embedding of the bin, which lets
+    single values stand out (an amount of exactly 15,024). The sum over j is made once for a table, so that a row costs one
+    lookup however many bins there are. Features without edges (times) are passed on as they are.
 
     Args:
         features: the number and time features of a table.
@@ -84,6 +84,7 @@ class PiecewiseNumbers(NumberEncoder):
 
     values: Tensor
     marks: Tensor
+    marked: Tensor
     edges: Tensor
     bins: Tensor
     first: Tensor
@@ -101,21 +102,25 @@ class PiecewiseNumbers(NumberEncoder):
         for row, feature in enumerate(cut):
             own = torch.tensor(feature.edges)
             edges[row, : len(own)] = own
+            bins[row, 0] = torch.tensor([feature.edges[0], 1.0])
             bins[row, 1 : len(own), 0] = own[:-1]
             bins[row, 1 : len(own), 1] = 1 / (own[1:] - own[:-1])
-        marks = [f.numbers[1] if len(f.numbers) > 1 else -1 for f in cut]
+            bins[row, len(own)] = torch.tensor([feature.edges[-1], 1.0])
+        marked = [row for row, feature in enumerate(cut) if len(feature.numbers) > 1]
         self.register_buffer("values", torch.tensor([f.numbers[0] for f in cut], dtype=torch.int64), persistent=False)
-        self.register_buffer("marks", torch.tensor(marks, dtype=torch.int64), persistent=False)
+        self.register_buffer(
+            "marks", torch.tensor([cut[row].numbers[1] for row in marked], dtype=torch.int64), persistent=False
+        )
+        self.register_buffer("marked", torch.tensor(marked, dtype=torch.int64), persistent=False)
         self.register_buffer("edges", edges, persistent=False)
         self.register_buffer("bins", bins.flatten(0, 1), persistent=False)
         self.register_buffer("first", torch.arange(len(cut)) * (count + 1), persistent=False)
         self.rise = nn.Parameter(torch.empty(len(cut), count + 1, width))
         self.jump = nn.Parameter(torch.empty(len(cut), count + 1, width))
-        self.straight = nn.Parameter(torch.empty(len(cut), width))
-        self.missing = nn.Parameter(torch.empty(len(cut), width))
+        self.missing = nn.Parameter(torch.empty(len(marked), width))
         bound = (count + 1) ** -0.5
-        for drawn in (self.rise, self.straight, self.missing):
-            nn.init.uniform_(drawn, -bound, bound)
+        nn.init.uniform_(self.rise, -bound, bound)
+        nn.init.uniform_(self.missing, -bound, bound)
         nn.init.normal_(self.jump, std=0.1)
 
     def forward(self, numbers: Float[Tensor, "B F"]) -> Float[Tensor, "B D"]:
@@ -129,9 +134,10 @@ class PiecewiseNumbers(NumberEncoder):
         level = self.rise.cumsum(1) - self.rise + self.jump
         table = torch.cat([level, self.rise], dim=-1).flatten(0, 1)
         level, rise = nn.functional.embedding(place, table).chunk(2, dim=-1)
-        found = level + rise * ((value - low) * scale)[:, :, None] + value[:, :, None] * self.straight
-        mark = numbers.index_select(1, self.marks.clamp(min=0)) * (self.marks >= 0)
-        found = found + mark[:, :, None] * self.missing
+        found = torch.addcmul(level, rise, ((value - low) * scale)[:, :, None])
+        if self.marks.shape[0]:
+            mark = numbers.index_select(1, self.marks)
+            found = found.index_add(1, self.marked, mark[:, :, None] * self.missing)
         return torch.cat([found.flatten(1), self.plain(numbers)], dim=1)
 
 
