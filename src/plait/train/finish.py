@@ -103,12 +103,17 @@ def finish(
         done = (epoch + 1) * job.supply.steps
         watch.epoch(EpochRecord(epoch + 1, done, tally.epoch_means()[0], found, bool(better), fitted.seconds, "finish"))
     model.load_state_dict(start)
+    _put(own, best)
     improved = [name for name, values in zip(model.names, best, strict=True) if values is not None]
-    with torch.no_grad():
-        for part, values in zip(own, best, strict=True):
-            for tensor, value in zip(part, values or [], strict=False):
-                tensor.copy_(value)
     return replace(fitted, scores=scores, finished=improved)
+
+
+@torch.no_grad()
+def _put(own: Sequence[Sequence[Tensor]], best: Sequence[Sequence[Tensor] | None]) -> None:
+    """Write back what each task does best with."""
+    for part, values in zip(own, best, strict=True):
+        for tensor, value in zip(part, values or [], strict=False):
+            tensor.copy_(value)
 
 
 def _better(score: float, before: float | None, larger: bool) -> bool:

@@ -6,10 +6,8 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -149,47 +147,63 @@ def test_the_words_of_damage(tmp_path: Path) -> None:
         store.load()
 
 
-WRITER = """
-import sys
+DRIVER = """
+import os, random, signal, sys, time
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
 import torch
 torch.set_num_threads(1)
 from plait.train.checkpoint import Checkpoint, Checkpoints
-store = Checkpoints(Path(sys.argv[1]))
-step = store.load()[0].state["step"] if store.exists() else 0
-while True:
-    step += 1
-    weights = {"a": torch.full((2000,), float(step)), "b": torch.full((7, 3), float(-step))}
-    store.write(step, Checkpoint({"weights": weights, "training": {"n": torch.tensor(step)}}, {"step": step}))
-    print(step, flush=True)
+
+folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
+draw = random.Random(rounds)
+newest = 0
+
+def write(pipe):
+    store = Checkpoints(folder)
+    step = store.load()[0].state["step"] if store.exists() else 0
+    while True:
+        step += 1
+        weights = {"a": torch.full((2000,), float(step)), "b": torch.full((7, 3), float(-step))}
+        store.write(step, Checkpoint({"weights": weights, "training": {"n": torch.tensor(step)}}, {"step": step}))
+        os.write(pipe, b"%d\\n" % step)
+
+for _ in range(rounds):
+    read, pipe = os.pipe()
+    child = os.fork()
+    if child == 0:
+        write(pipe)
+    os.close(pipe)
+    told = os.read(read, 64)
+    time.sleep(draw.random() * 0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    while more := os.read(read, 65536):
+        told += more
+    os.close(read)
+    kept, damaged = Checkpoints(folder).load()
+    step = kept.state["step"]
+    assert damaged == [], damaged
+    assert step >= max(newest, int(told.split()[-1])), (step, newest, told)
+    assert bool((kept.tensors["weights"]["a"] == step).all()) and bool((kept.tensors["weights"]["b"] == -step).all())
+    assert int(kept.tensors["training"]["n"]) == step
+    newest = step
+print("survived", rounds)
 """
 
 
 def kill_while_writing(folder: Path, rounds: int) -> None:
-    """Start a process that writes checkpoints, kill it at random moments, and look at what is left."""
+    """Kill a process that writes checkpoints at random moments, and look at what is left each time.
+
+    A process of its own forks the writers, so that torch is imported once and pytest, which has threads, never forks.
+    """
     source = str(Path(__file__).resolve().parents[3] / "src")
-    draw = random.Random(rounds)
-    newest = 0
-    for _ in range(rounds):
-        child = subprocess.Popen([sys.executable, "-c", WRITER, str(folder), source], stdout=subprocess.PIPE, text=True)
-        assert child.stdout is not None
-        told = int(child.stdout.readline())
-        time.sleep(draw.random() * 0.08)
-        os.kill(child.pid, signal.SIGKILL)
-        told = int(([str(told), *child.stdout.read().split()])[-1])
-        child.stdout.close()
-        child.wait()
-        read, damaged = Checkpoints(folder).load()
-        step = read.state["step"]
-        assert damaged == [] and isinstance(step, int) and step >= max(told, newest)
-        assert bool((read.tensors["weights"]["a"] == step).all()) and bool((read.tensors["weights"]["b"] == -step).all())
-        assert int(read.tensors["training"]["n"]) == step
-        newest = step
+    command = [sys.executable, "-W", "ignore", "-c", DRIVER, str(folder), str(rounds)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": source}, capture_output=True, text=True, check=False)
+    assert done.stdout == f"survived {rounds}\n", done.stderr
 
 
 def test_a_kill_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
-    kill_while_writing(tmp_path / "store", 2)
+    kill_while_writing(tmp_path / "store", 20)
 
 
 @pytest.mark.soak
