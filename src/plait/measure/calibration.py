@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from plait.measure.outcome import UndefinedError
-from plait.measure.sample import Sample, Statistic, linear
+from plait.measure.sample import Sample, Statistic, share
 
 __all__ = ["BINS", "bins", "calibration_error", "curve", "log_loss", "probability"]
 
@@ -64,7 +64,7 @@ def calibration_error(
     total = sample.weight.sum() * gap.shape[1]
     gaps = np.bincount(place.ravel(), (gap * sample.weight[:, None]).ravel())
     value = float(np.abs(gaps).sum() / total)
-    return linear(sample, value, (gap * np.sign(gaps)[place]).mean(axis=1) - value)
+    return share(sample, value, (gap * np.sign(gaps)[place]).mean(axis=1) - value)
 
 
 def curve(

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from plait.measure.area import Sides, auc_influence
 from plait.measure.calibration import calibration_error, log_loss, probability
 from plait.measure.outcome import Outcome, UndefinedError
-from plait.measure.sample import Sample, Statistic, linear, mean
+from plait.measure.sample import Sample, Statistic, mean, share
 
 __all__ = ["METRICS", "Pairs", "build", "macro", "mean_auc"]
 
@@ -71,7 +71,7 @@ def macro(metric: str, sample: Sample, right: Pairs, called: Pairs, true: Pairs,
     moved = _moved(sample, right, per)
     moved -= share_called * _moved(sample, called, figure * per * present.sum())
     moved -= (1 - share_called) * _moved(sample, true, figure * per * present.sum())
-    return linear(sample, float(figure.sum()), moved * sample.weight.sum())
+    return share(sample, float(figure.sum()), moved * sample.weight.sum())
 
 
 def _moved(sample: Sample, pairs: Pairs, amount: Float[np.ndarray, "C"]) -> Float[np.ndarray, "N"]:
@@ -99,4 +99,4 @@ def mean_auc(sample: Sample, chance: Float[np.ndarray, "N C"], positives: list[I
             moves += influence
     if not areas:
         raise UndefinedError("no class has both labels")
-    return linear(sample, float(np.mean(areas)), moves * (sample.weight.sum() / len(areas)))
+    return share(sample, float(np.mean(areas)), moves * (sample.weight.sum() / len(areas)))

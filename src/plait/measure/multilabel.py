@@ -8,7 +8,7 @@ from plait.measure.binary import quotient
 from plait.measure.calibration import calibration_error, log_loss, probability
 from plait.measure.classes import Pairs, macro, mean_auc
 from plait.measure.outcome import Outcome
-from plait.measure.sample import Sample, Statistic, linear, mean
+from plait.measure.sample import Sample, Statistic, mean, share
 
 __all__ = ["METRICS", "build", "dense"]
 
@@ -45,7 +45,7 @@ def build(metric: str, outcome: Outcome) -> Statistic:
         case "pr_auc":
             weight = np.repeat(sample.weight, chance.shape[1])
             area, influence = precision_influence(Sides(chance.ravel(), yes.ravel()), weight)
-            return linear(sample, area, influence.reshape(chance.shape).sum(axis=1) * sample.weight.sum())
+            return share(sample, area, influence.reshape(chance.shape).sum(axis=1) * sample.weight.sum())
         case "auc_macro":
             return mean_auc(sample, chance, [np.flatnonzero(column) for column in yes.T])
         case "f1_macro":

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, Real
 
 from plait.measure.outcome import Outcome, UndefinedError
 
-__all__ = ["Sample", "Statistic", "linear", "mean", "ratio"]
+__all__ = ["Sample", "Statistic", "linear", "mean", "ratio", "share"]
 
 Statistic = Callable[[Float[np.ndarray, "R U"]], Float[np.ndarray, "R"]]
 """A figure under R resamples at once: how often each of U units was drawn -> the figure's value; NaN where undefined."""
@@ -98,6 +98,12 @@ def mean(sample: Sample, column: Float[np.ndarray, "N"]) -> Statistic:
         return np.clip(centre + ratio(total, count), column.min(), column.max())
 
     return under
+
+
+def share(sample: Sample, value: float, influence: Float[np.ndarray, "N"]) -> Statistic:
+    """Make the statistic of a figure between 0 and 1 as `linear` does, kept between 0 and 1."""
+    free = linear(sample, value, influence)
+    return lambda drawn: np.clip(free(drawn), 0, 1)
 
 
 def linear(sample: Sample, value: float, influence: Float[np.ndarray, "N"]) -> Statistic:

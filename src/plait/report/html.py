@@ -177,4 +177,4 @@ def _label(label: LabelSummary) -> str:
         return shown + (f", and {len(label.classes) - 6} more" if len(label.classes) > 6 else "")
     if label.std is not None:
         return f"mean {number(label.mean)}, standard deviation {number(label.std)}"
-    return "–" if label.mean is None else f"{100 * label.mean:.1f} % are 1"
+    return "" if label.mean is None else f"{100 * label.mean:.1f} % are 1"

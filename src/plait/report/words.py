@@ -54,6 +54,8 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     size = abs(value)
+    if size == 0:
+        return "0"
     digits = 4 if size < 0.1 else 3 if size < 10 else 2 if size < 100 else 1 if size < 10_000 else 0
     return f"{value:,.{digits}f}".replace("-", "−")
 
@@ -136,8 +138,7 @@ def summary(report: Report) -> list[str]:
     if helped:
         sentences.append(f"Sharing helped {_counted(report, helped)}.")
     if same:
-        verb = "makes" if not (helped or hurt) else "made"
-        sentences.append(f"It {verb} no measurable difference to {names(same)}.")
+        sentences.append(f"{'It' if helped or hurt else 'Sharing'} made no measurable difference to {names(same)}.")
     if not hurt:
         sentences.append("No task was measurably hurt.")
     sentences.extend(f"For {name} there is no comparison: {_reason(report.tasks[name])}." for name in unknown)

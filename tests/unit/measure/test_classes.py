@@ -120,3 +120,10 @@ def test_kappa_same_as_scikit_learn(weighted):
 def test_kappa_of_one_level_is_undefined():
     given = Outcome(np.array([[0.9, 0.1]] * 3), np.zeros((3, 1)))
     assert evaluate("ordinal", given, 0)["kappa"].reason == "all labels and predictions are level 0"
+
+
+def test_intervals_of_shares_stay_between_0_and_1():
+    given = Outcome(np.array([[0.9, 0.2], [0.4, 0.6], [0.8, 0.7]]), np.array([[0.0], [1.0], [-1.0]]))
+    for metric, found in evaluate("multilabel", given, 0).items():
+        if metric != "log_loss":
+            assert found.reason or 0 <= found.low <= found.high <= 1, metric

@@ -40,6 +40,10 @@ def test_tasks_that_sharing_hurt_are_named_first():
     ]
 
 
+def test_no_difference_to_any_task():
+    assert summary(report(like=task(), stars=task()))[0] == "Sharing made no measurable difference to like and stars."
+
+
 def test_no_task_hurt_is_said():
     assert "No task was measurably hurt." in summary(report(like=task("better", 0.02)))
 
@@ -98,8 +102,8 @@ def test_runs_side_by_side():
 
 
 def test_numbers_keep_the_digits_that_matter():
-    assert [number(x) for x in (0.01234, 0.5, -3.14159, 42.123, 1234.56, 123456.7, None)] == [
-        "0.0123", "0.500", "−3.142", "42.12", "1,234.6", "123,457", "–",
+    assert [number(x) for x in (0.0, 0.01234, 0.5, -3.14159, 42.123, 1234.56, 123456.7, None)] == [
+        "0", "0.0123", "0.500", "−3.142", "42.12", "1,234.6", "123,457", "–",
     ]  # fmt: skip
     assert [percent(x) for x in (0.0123, -0.5, 0.00001, 4.0, None)] == ["+1.2 %", "−50.0 %", "±0.0 %", "+400 %", "–"]
 

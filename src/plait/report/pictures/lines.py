@@ -73,14 +73,14 @@ def line_chart(
     across = Scale(first - (first == last), last + (first == last), _LEFT + 4, WIDTH - _RIGHT)
     low, high = y_range or around([*values, *([0.0] if zero else [])])
     up = Scale(low, high, HEIGHT - _BOTTOM, _TOP)
-    body = _axes(across, up, x_name, zero) + "".join(_line(line, across, up, x_name) for line in drawn)
+    body = _axes(across, up, (first, last), x_name, zero) + "".join(_line(line, across, up, x_name) for line in drawn)
     return Markup(
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words)}">'
         f"<title>{escape(words)}</title>{body}</svg>"
     )
 
 
-def _axes(across: Scale, up: Scale, x_name: str, zero: bool) -> str:
+def _axes(across: Scale, up: Scale, ends: tuple[float, float], x_name: str, zero: bool) -> str:
     parts = []
     ticks = steps(up.low, up.high, 3)
     for tick in ticks:
@@ -88,7 +88,7 @@ def _axes(across: Scale, up: Scale, x_name: str, zero: bool) -> str:
         kind = "zero" if zero and tick == 0 else "grid"
         parts.append(f'<line class="{kind}" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 3.5}" text-anchor="end">{tick_text(tick, ticks)}</text>')
-    whole = [tick for tick in steps(across.low, across.high, 4) if tick == int(tick)]
+    whole = [tick for tick in steps(across.low, across.high, 4) if tick == int(tick) and ends[0] <= tick <= ends[1]]
     for tick in whole:
         x = across.at(tick)
         parts.append(f'<text x="{x}" y="{HEIGHT - 8}" text-anchor="middle">{tick_text(tick, [0.0, *whole])}</text>')
