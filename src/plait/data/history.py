@@ -7,10 +7,31 @@ import numpy.typing as npt
 
 from plait.data.moments import MISSING
 
-__all__ = ["Timeline"]
+__all__ = ["Timeline", "earlier"]
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
+
+
+def earlier(times: Longs, start: Longs, end: Longs, when: Longs) -> Longs:
+    """Find where the events strictly before each moment end, inside each example's own run of ascending times.
+
+    A binary search of all examples at once: as many passes as the longest run has bits.
+
+    Args:
+        times: of the events.
+        start: where each example's run starts.
+        end: where it ends.
+        when: the moment of each example.
+    """
+    low, high = start.copy(), end.copy()
+    most = max(len(times) - 1, 0)
+    while (open_ := low < high).any():
+        middle = (low + high) // 2
+        before = open_ & (times[np.minimum(middle, most)] < when)
+        low = np.where(before, middle + 1, low)
+        high = np.where(open_ & ~before, middle, high)
+    return low
 
 
 class Timeline:
@@ -40,18 +61,18 @@ class Timeline:
         last: int,
     ) -> None:
         chosen = np.flatnonzero(counts & (owners > 0) & (items > 0) & (times != MISSING))
-        order = chosen[np.lexsort((chosen, times[chosen], owners[chosen]))]
+        order = chosen[np.lexsort((times[chosen], owners[chosen]))]
         training = order[trains[order]]
         self._last = last
-        self._times = times[order]
-        self._bounds = _bounds(owners[order], owner_rows, 0)
+        self.times: Longs = times[order]
+        self.owned: Longs = _bounds(owners[order], owner_rows, 0)
         self._training = _bounds(owners[training], owner_rows, len(order))
         self.items: Ints = np.concatenate([items[order], items[training]])
 
     @property
     def now(self) -> Ints:
         """int32 [owner rows + 1, 2]: the newest events of each owner."""
-        return self._cut(self._bounds[:, 0], self._bounds[:, 1])
+        return self._cut(self.owned[:, 0], self.owned[:, 1])
 
     def before(self, owners: Ints, times: Longs | None) -> Ints:
         """Find the events strictly before each example; events at the same moment do not count.
@@ -65,15 +86,8 @@ class Timeline:
         """
         if times is None:
             return self._cut(self._training[owners, 0], self._training[owners, 1])
-        low, end = self._bounds[owners, 0].copy(), self._bounds[owners, 1].copy()
-        start = low.copy()
-        # A binary search inside each owner's own events, all examples at once: as many passes as the longest list has bits.
-        while (open_ := low < end).any():
-            middle = (low + end) // 2
-            earlier = open_ & (self._times[np.minimum(middle, max(len(self._times) - 1, 0))] < times)
-            low = np.where(earlier, middle + 1, low)
-            end = np.where(open_ & ~earlier, middle, end)
-        return self._cut(start, low)
+        start, end = self.owned[owners, 0], self.owned[owners, 1]
+        return self._cut(start, earlier(self.times, start, end, times))
 
     def _cut(self, start: Longs, end: Longs) -> Ints:
         return np.stack([np.maximum(start, end - self._last), end], axis=1).astype(np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,7 +27,7 @@ __all__ = ["matrix_shape", "pack", "turn"]
 Ints = npt.NDArray[np.int32]
 Read = Callable[[str], Ints]
 """Feature -> its slots of one block of rows, int32 [slots, rows]."""
-_THREADS: Final = 2
+_THREADS: Final = min(4, os.cpu_count() or 1)
 _BATCH: Final = 1 << 16
 _CACHED: Final = 1 << 12
 

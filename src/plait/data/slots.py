@@ -95,9 +95,13 @@ def fit_feature(name: str, feature: Slotted, column: pa.Array, seen: Seen) -> Fi
         width = int(min(max(sizes.max(initial=0), 1), most))
         rows = np.repeat(np.arange(len(column)), sizes)
         return Fitted(count(inner, seen.counted[rows], feature.min_count), width)
-    if pa.types.is_nested(column.type):
-        raise DataError(f"`{name}` is read as {feature.kind} and should hold one value per row. Found {column.type}.")
-    return Fitted(count(column, seen.counted, feature.min_count))
+    try:
+        return Fitted(count(column, seen.counted, feature.min_count))
+    except pa.ArrowException as error:
+        raise DataError(
+            f"`{name}` is read as {feature.kind} and should hold one plain value per row. Found {column.type}. Leave the "
+            f"column out with `ignore`, or write it as text."
+        ) from error
 
 
 def _fit_number(name: str, feature: Number, column: pa.Array, seen: Seen) -> Fitted:

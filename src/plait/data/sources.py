@@ -169,6 +169,9 @@ def parquet_schema(name: str, files: list[Path]) -> pa.Schema:
             schema = pq.read_schema(path)
         except (OSError, pa.ArrowException) as error:
             raise diagnose(path, error) from error
+        if len(set(schema.names)) < len(schema.names):
+            twice = sorted({c for c in schema.names if schema.names.count(c) > 1})
+            raise DataError(f"Table `{name}`: every column of {path} should have a name of its own. Found {twice} twice.")
         if first is None:
             first = schema
         elif schema.names != first.names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from plait.schema import Category, Embedding, Feature, Id, Number, Text, Time
 __all__ = ["Packing", "fit_table", "lay_out", "vectors"]
 
 Ints = npt.NDArray[np.int32]
-_THREADS: Final = 2
+_THREADS: Final = min(4, os.cpu_count() or 1)
 
 
 @final
@@ -148,6 +149,6 @@ def vectors(
         elif encoder is None:
             raise RecipeError(f"Feature `{name}` is text and needs an encoder. Pass one as `texts`, or read it as category.")
         else:
-            found = encode_texts(column, encoder, cache, tell)
+            found = encode_texts(name, column, encoder, cache, tell)
         result[name] = np.concatenate([np.zeros((1, found.shape[1]), np.float16), found])
     return result

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from plait.data.files import read_parquet, write_parquet
 from plait.data.values import flat, texts
-from plait.errors import CorruptError
+from plait.errors import CorruptError, DataError
 
 __all__ = ["Tell", "TextEncoder", "encode_texts"]
 
@@ -40,11 +40,12 @@ class TextEncoder(Protocol):
 
 
 def encode_texts(
-    column: pa.Array | pa.ChunkedArray, encoder: TextEncoder, cache: Path | None, tell: Tell | None = None
+    name: str, column: pa.Array | pa.ChunkedArray, encoder: TextEncoder, cache: Path | None, tell: Tell | None = None
 ) -> Halves:
     """Encode a column of texts; NULL and empty texts become zeros.
 
     Args:
+        name: `table.column`, for messages.
         column: the texts.
         encoder: reads each different text once.
         cache: folder that keeps vectors by content (encoder and texts), or None to keep nothing.
@@ -52,10 +53,19 @@ def encode_texts(
 
     Returns:
         float16 [rows, dim].
+
+    Raises:
+        DataError: if the column holds no text.
     """
-    words = pc.utf8_trim_whitespace(texts(flat(column)))
-    encoded = words.dictionary_encode()
-    unique: list[str] = encoded.dictionary.to_pylist()
+    try:
+        words = pc.utf8_trim_whitespace(texts(flat(column)))
+        encoded = words.dictionary_encode()
+        unique: list[str] = encoded.dictionary.to_pylist()
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise DataError(
+            f"`{name}` is read as text and should hold UTF-8 text. Found {column.type}: {error}. Correct the column, or "
+            f"leave it out with `ignore`."
+        ) from error
     vectors = np.zeros((len(unique) + 1, encoder.dim), dtype=np.float16)
     asked = [i for i, text in enumerate(unique) if text]
     if asked:

@@ -25,7 +25,8 @@ def plain(values: pa.Array) -> pa.Array:
     """Bring values into plain form: int64, or text, or a dictionary of text.
 
     Whole numbers (also as floats or decimals) become int64, floats with a fraction become text (`1.5`, and `1` for 1.0), NaN
-    becomes NULL, dates and times ISO text, booleans `false` and `true`. Empty text is a value like any other.
+    becomes NULL, dates and times ISO text, booleans `false` and `true`, bytes hexadecimal. Empty text is a value like any
+    other.
     """
     kind = values.type
     if pa.types.is_dictionary(kind):
@@ -44,8 +45,9 @@ def plain(values: pa.Array) -> pa.Array:
         return values.cast(pa.string())
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _of_floats(values.cast(pa.float64()))
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return pc.binary_join_element_wise(values.cast(pa.string(), safe=False), "", "")
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        encoded = values.dictionary_encode()
+        return pa.DictionaryArray.from_arrays(encoded.indices, pa.array([v.hex() for v in encoded.dictionary.to_pylist()]))
     return values.cast(pa.string())
 
 

@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from tests.unit.data.shop import Letters
 
 from plait.data.columns import Prepared
 from plait.data.files import appearing, mapped_matrix, read_parquet
 from plait.data.prepare import load, prepare
+from plait.data.texts import encode_texts
 from plait.errors import CorruptError, DataError, PlaitError, RecipeError
 from plait.schema import Category, Id, Number, Schema, Split, Table, Task, Time
 
@@ -182,6 +184,43 @@ def test_columns_of_the_wrong_kind(tmp_path: Path) -> None:
         _one(tmp_path, {"w": ["2020-01-01", "soon"] * 10, "x": X, "y": Y})
     with pytest.raises(DataError, match="`t.x` is read as number and should hold numbers. Found list"):
         _one(tmp_path, {"x": [[1.0]] * 20, "y": Y})
+
+
+def test_types_that_hold_no_plain_value(tmp_path: Path) -> None:
+    nested = pa.array([{"a": 1}] * 20)
+    with pytest.raises(DataError, match="`t.c` is read as category and should hold one plain value per row. Found struct"):
+        _one(tmp_path, {"c": nested, "y": Y})
+    broken = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xff\xfe", b"ok"], pa.binary()).buffers())
+    with pytest.raises(DataError, match="`t.w` is read as text and should hold UTF-8 text"):
+        encode_texts("t.w", broken, Letters(), None)
+    made = _one(tmp_path, {"c": [b"\xff", b"\x01"] * 10, "y": Y})
+    assert made.plan.vocabulary("t.c").values.to_pylist() == ["01", "ff"]
+
+
+def test_odd_names(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"日本 / x": X, "a.b": Y, "id": list(range(20))}), tmp_path / "t.parquet")
+    table = "../films 日本"
+    schema = Schema(
+        tables={table: Table(source="t.parquet", id="id")},
+        features={f"{table}.日本 / x": Number()},
+        tasks={"a:b/c": Task(table=table, kind="binary", label='"a.b" = 1')},
+        split=Split(),
+        seed=1,
+    )
+    with pytest.raises(RecipeError):
+        prepare(schema, tmp_path, tmp_path / "cache")
+    table = "films/日本"
+    schema = schema.model_copy(
+        update={
+            "tables": {table: Table(source="t.parquet", id="id")},
+            "features": {f"{table}.日本 / x": Number()},
+            "tasks": {"a:b/c": Task(table=table, kind="binary", label='"a.b" = 1')},
+        }
+    )
+    made = prepare(schema, tmp_path, tmp_path / "cache")
+    again = load(made.folder)
+    assert len(again.rows("a:b/c", "train")) == 16
+    assert again.raw(table, torch.tensor([2])).column("日本 / x").to_pylist() == [1.0]
 
 
 def test_expressions_that_cannot_be(tmp_path: Path) -> None:
