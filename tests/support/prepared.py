@@ -98,7 +98,16 @@ def _recent(who: Tensor, what: Tensor, part: Tensor, users: int, last: int) -> E
     now = torch.stack([torch.maximum(starts, ends - last), ends], dim=1)
     now[0] = 0
     zero = torch.zeros(1, 2, dtype=torch.int32)
-    return Events(items=what[order].int(), spans={"ratings": torch.cat([zero, spans.int()])}, now=now.int(), last=last)
+    owned = torch.stack([starts, ends], dim=1)
+    owned[0] = 0
+    return Events(
+        items=what[order].int(),
+        spans={"ratings": torch.cat([zero, spans.int()])},
+        now=now.int(),
+        last=last,
+        times=order,
+        owned=owned,
+    )
 
 
 def _layout(tables: dict[str, TableLayout], rated: list[str]) -> Layout:

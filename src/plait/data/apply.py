@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
 
 from plait.data.columns import Columns, Prepared
 from plait.data.engine import Engine
 from plait.data.examples import apply_examples
+from plait.data.moments import MISSING, moments
 from plait.data.pack import matrix_shape, pack
 from plait.data.relations import key_rows
 from plait.data.slots import as_fitted
@@ -46,6 +48,7 @@ def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | N
         known = list(plan.schema.tables)
         raise RecipeError(f"There should be a table `{table}`; this recipe has {known}.{nearest(table, known)}")
     frozen = prepared.layout.tables[table]
+    times = _times(prepared, table, rows)
     with Engine(Path()) as engine:
         engine.add(table, rows)
         keys = {}
@@ -71,7 +74,17 @@ def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | N
         {n: torch.from_numpy(v) for n, v in examples.labels.items()},
         {n: torch.from_numpy(v) for n, v in examples.weights.items()},
         torch.zeros(rows.num_rows + 1, dtype=torch.uint8),
+        times,
     )
+
+
+def _times(prepared: Prepared, table: str, rows: pa.Table) -> Tensor | None:
+    """Read when the rows happened, where they say so; a row that does not happens now."""
+    column = prepared.plan.schema.tables[table].time
+    if column is None or column not in rows.column_names:
+        return None
+    found = moments(rows[column], f"{table}.{column}")
+    return torch.from_numpy(np.append(MISSING, np.where(found == MISSING, np.iinfo(np.int64).max, found)))
 
 
 def _freeze(engine: Engine, prepared: Prepared, packing: Packing, layout: TableLayout) -> None:

@@ -129,6 +129,6 @@ def _time_finding(context: Context, name: str, column: str, when: np.ndarray) ->
         return Finding("WARN", "time", name, column, text)
     if missing:
         text = f"{missing:,} of {len(when):,} rows have no time; they train, and count in no history."
-        rows = context.examples(name, f"{context.quote(column)} IS NULL", column)
-        return Finding("WARN", "time", name, column, text, rows)
+        shown = context.examples(name, f"{context.quote(column)} IS NULL", column)
+        return Finding("WARN", "time", name, column, text, shown)
     return Finding("PASS", "time", name, column, f"{first} to {last}")

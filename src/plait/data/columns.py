@@ -43,6 +43,8 @@ class Columns:
     """Task -> float32 [rows + 1], for tasks with a `sample_weight`."""
     part: Tensor
     """uint8 [rows + 1]: 0 none, 1 train, 2 valid, 3 test."""
+    times: Tensor | None = None
+    """int64 [rows + 1]: when each of foreign rows happened, where they say so; their histories end before it."""
 
 
 @final
@@ -58,6 +60,10 @@ class Events:
     now: Tensor
     """int32 [owner rows + 1, 2]: the newest `last` events of each owner, for serving."""
     last: int
+    times: Tensor
+    """int64: when each of the events of `owned` happened."""
+    owned: Tensor
+    """int64 [owner rows + 1, 2]: start and end of all events of each owner, for examples from outside."""
 
 
 @final

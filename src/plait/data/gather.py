@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.data.columns import Columns, Events, Prepared
+from plait.data.history import earlier
 
 __all__ = ["Batch", "Block", "Past", "block", "gather"]
 
@@ -103,7 +105,7 @@ def gather(prepared: Prepared, table: str, rows: Int[Tensor, " B"], columns: Col
         table: the table whose rows are the examples.
         rows: their row numbers, int64.
         columns: where the example rows are not those of the prepared table but others read through the same plan. Their keys
-            still lead into the prepared tables, and their histories are everything known of each owner.
+            still lead into the prepared tables, and their histories are what was known of each owner before them.
     """
     layout = prepared.layout
     own = prepared.tables[table] if columns is None else columns
@@ -120,7 +122,7 @@ def gather(prepared: Prepared, table: str, rows: Int[Tensor, " B"], columns: Col
         events = prepared.histories[role.history]
         foreign = columns is not None or table not in events.spans
         items[name] = (
-            _past_items(events, events.now, walk.rows(tuple(keys), foreign))
+            _foreign_items(events, walk.rows(tuple(keys), foreign), own, rows)
             if foreign
             else _past_items(events, events.spans[table], rows)
         )
@@ -169,6 +171,16 @@ def _unpack(columns: Columns, rows: Tensor, packed: Int[Tensor, "B packed"]) -> 
     numbers = packed[:, layout.codes + len(layout.keys) :].view(torch.float32)
     vectors = {name: vector.index_select(0, rows) for name, vector in columns.vectors.items()}
     return Block(codes=packed[:, : layout.codes], numbers=numbers, vectors=vectors, rows=rows)
+
+
+def _foreign_items(events: Events, owners: Int[Tensor, " B"], own: Columns, rows: Int[Tensor, " B"]) -> Int[Tensor, "B L"]:
+    """Return the newest items of examples from outside: those before their moment, all where they have none."""
+    if own.times is None:
+        return _past_items(events, events.now, owners)
+    start, end = events.owned.index_select(0, owners).numpy().T
+    end = earlier(events.times.numpy(), start, end, own.times.index_select(0, rows).numpy())
+    span = torch.from_numpy(np.stack([np.maximum(start, end - events.last), end], axis=1))
+    return _past_items(events, span, torch.arange(rows.shape[0]))
 
 
 def _past_items(events: Events, spans: Int[Tensor, "rows 2"], rows: Int[Tensor, " B"]) -> Int[Tensor, "B L"]:

@@ -8,7 +8,7 @@ from plait.data.infer_guess import Likely
 from plait.data.infer_kinds import Choice
 from plait.data.infer_names import looks_like_id, says, singular, words
 from plait.data.infer_profile import Profile
-from plait.schema import Category, Ignore, TaskKind
+from plait.schema import Category, TaskKind
 
 __all__ = ["likely_labels", "positive_value", "quote"]
 
@@ -85,7 +85,7 @@ def likely_labels(seen: Profile, choice: Choice, texts: tuple[str, ...], last: b
         return [Likely(_task_name(seen), "binary", seen.table, label, (seen.name,), why, rank=2 if sure else 7)]
     if seen.shape in ("integer", "fraction"):
         return _numeric(seen, choice, sure, last)
-    if isinstance(choice.feature, Category) and not isinstance(choice.feature, Ignore):
+    if isinstance(choice.feature, Category):
         return _classes(seen, choice.feature, texts, sure, last)
     return []
 

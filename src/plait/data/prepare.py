@@ -227,7 +227,14 @@ class _Preparation:
                 reached = relations.follow(table, paths[name], self.schema)
                 span = timeline.before(reached, relations.times.get(table))
                 spans[table] = torch.from_numpy(np.concatenate([np.zeros((1, 2), np.int32), span]))
-        return Events(torch.from_numpy(timeline.items), spans, torch.from_numpy(timeline.now), feature.last)
+        return Events(
+            items=torch.from_numpy(timeline.items),
+            spans=spans,
+            now=torch.from_numpy(timeline.now),
+            last=feature.last,
+            times=torch.from_numpy(timeline.times),
+            owned=torch.from_numpy(timeline.owned),
+        )
 
     def _plan(self, layout: Layout, packings: dict[str, Packing], relations: Relations, notes: list[str]) -> Plan:
         fitted = {name: f for packing in packings.values() for name, f in packing.fitted.items()}

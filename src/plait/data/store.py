@@ -76,7 +76,8 @@ def save_events(name: str, events: Events, folder: Path) -> None:
     place = folder / "histories" / file_name(name)
     place.mkdir(parents=True, exist_ok=True)
     write_parquet(pa.table({"item": pa.array(events.items.numpy())}), place / "items.parquet")
-    for table, span in {"now": events.now, **{f"of.{t}": s for t, s in events.spans.items()}}.items():
+    write_parquet(pa.table({"time": pa.array(events.times.numpy())}), place / "times.parquet")
+    for table, span in {"now": events.now, "owned": events.owned, **{f"of.{t}": s for t, s in events.spans.items()}}.items():
         pair = np.ascontiguousarray(span.numpy().T)
         file = place / f"{file_name(table)}.parquet"
         write_parquet(pa.table({"start": pa.array(pair[0]), "end": pa.array(pair[1])}), file)
@@ -175,7 +176,14 @@ def _load_events(folder: Path, name: str) -> Events:
         rows = read_parquet(place / f"{file_name(table)}.parquet")
         return torch.from_numpy(np.stack([_numpy(rows, "start"), _numpy(rows, "end")], axis=1))
 
-    return Events(items, {t: pair(f"of.{t}") for t in about["tables"]}, pair("now"), int(about["last"]))
+    return Events(
+        items=items,
+        spans={t: pair(f"of.{t}") for t in about["tables"]},
+        now=pair("now"),
+        last=int(about["last"]),
+        times=torch.from_numpy(_numpy(read_parquet(place / "times.parquet"), "time")),
+        owned=pair("owned"),
+    )
 
 
 def _slot_names(layout: TableLayout) -> list[str]:

@@ -108,14 +108,12 @@ def _best(run: Run, task: str, queries: Tensor) -> pa.Array:
     head, target = run.model.head(task), run.layout.tasks[task].target
     assert isinstance(head, TwoTower) and target is not None
     places = run.scorer.candidates(task)
-    best = []
-    for query in torch.split(queries, 1024):
+    best = [torch.empty(0, min(_BEST, len(places) - 1), dtype=torch.int64)]
+    for query in torch.split(queries, 1024) if len(queries) else ():
         with torch.no_grad():
             scores = head.scores(query, places)
         scores[:, 0] = -torch.inf
         best.append(scores.topk(min(_BEST, scores.shape[1] - 1), dim=1).indices)
-    if not best:
-        return pa.array([], pa.list_(pa.string()))
     rows = torch.cat(best)
     ids = run.prepared.raw(target, rows.flatten())[run.prepared.plan.id_column(target)].combine_chunks()
     return pa.FixedSizeListArray.from_arrays(ids, rows.shape[1])

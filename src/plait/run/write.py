@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from safetensors.torch import save
 
 from plait.data.columns import Prepared
+from plait.data.files import file_name
 from plait.measure import Outcome
 from plait.model import MultiTaskModel
 from plait.recipe import Recipe
@@ -33,8 +34,8 @@ def write_run(folder: Path, recipe: Recipe, prepared: Prepared, model: MultiTask
     _keep(prepared.folder, folder / "tables")
     _keep(prepared.folder / "vocabulary", folder / "vocabulary")
     for side, outcomes in (("joint", measured.joint), ("alone", measured.alone)):
-        for number, (name, outcome) in enumerate(outcomes.items()):
-            _write_predictions(folder / "predictions" / f"{side}-{number}.parquet", name, outcome)
+        for name, outcome in outcomes.items():
+            _write_predictions(folder / "predictions" / f"{side}-{file_name(name)}.parquet", name, outcome)
     write_file(folder / "report.json", report.text())
     write_file(folder / "figures.json", figures.text())
     write_file(folder / "report.html", render(report, figures, recipe.to_yaml()))
