@@ -121,6 +121,7 @@ class FrozenText:
 
     def _load(self) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
         if self._loaded is None:
+            from safetensors import SafetensorError
             from transformers import AutoModel, AutoTokenizer
             from transformers.utils import logging
 
@@ -130,7 +131,7 @@ class FrozenText:
                 # Eager attention is faster than sdpa on processors without AMX, and as fast elsewhere at these lengths.
                 model = AutoModel.from_pretrained(self.folder, attn_implementation="eager", local_files_only=True)
                 tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, SafetensorError) as error:
                 raise RecipeError(
                     f"`model.text.model` should be a text encoder with weights and tokenizer. The one in `{self.folder}` "
                     f"cannot be read: {' '.join(str(error).split())}. Download it again or choose another."
