@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -55,6 +56,8 @@ def run_server(folder: Path, host: str, port: int) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # Who comes before everything is loaded waits instead of being refused.
+        listener.listen()
     except OSError as error:
         listener.close()
         raise RunError(
@@ -66,7 +69,8 @@ def run_server(folder: Path, host: str, port: int) -> None:
     application = create_app(Service(run))
     print(f"Page: http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}  (Ctrl-C ends it)", flush=True)  # noqa: T201
     config = uvicorn.Config(application, log_level="warning", ws="none", lifespan="off")
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def create_app(service: Service) -> FastAPI:
