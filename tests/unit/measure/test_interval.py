@@ -37,18 +37,18 @@ def amount(rng, size):
     ],
 )
 def test_intervals_cover_the_truth(kind, make, names):
-    truth = {name: quick(kind, make(np.random.default_rng(999), 50_000), name) for name in names}
+    truth = {name: quick(kind, make(np.random.default_rng(999), 20_000), name) for name in names}
     inside = dict.fromkeys(names, 0)
-    runs = 50
+    runs = 40
     for seed in range(runs):
-        given = make(np.random.default_rng(seed), 300)
-        drawn = np.concatenate(list(resample(300, 300, seed)))
+        given = make(np.random.default_rng(seed), 200)
+        drawn = np.concatenate(list(resample(200, 200, seed)))
         for name in names:
             found = between(quick(kind, given, name), build(kind, name, given)(drawn))
             inside[name] += found.low <= truth[name] <= found.high
     for name, count in inside.items():
-        # the Gini of heavy tails is the hardest: its own estimate is biased at 300 rows
-        assert (0.82 if name == "gini" else 0.88) <= count / runs <= 1, (name, count / runs)
+        # the Gini of heavy tails is the hardest: its own estimate is biased at 200 rows
+        assert (0.8 if name == "gini" else 0.85) <= count / runs <= 1, (name, count / runs)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_another():

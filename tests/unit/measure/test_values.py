@@ -57,14 +57,14 @@ def test_gini_of_a_yes_or_no_amount_is_twice_the_auc_less_one():
 
 @pytest.mark.parametrize("metric", ["spearman", "gini", "r2"])
 def test_intervals_agree_with_drawing_rows_again(metric):
-    value, label, _ = sample(4, 400)
+    value, label, _ = sample(4, 200)
     found = evaluate("amount", outcome(value, label), 3)[metric]
     rng = np.random.default_rng(0)
     again = []
-    for _ in range(150):
+    for _ in range(100):
         rows = rng.integers(0, len(value), len(value))
         again.append(quick("amount", outcome(value[rows], label[rows]), metric))
-    assert (found.high - found.low) / 3.92 == pytest.approx(np.std(again), rel=0.25)
+    assert (found.high - found.low) / 3.92 == pytest.approx(np.std(again), rel=0.3)
 
 
 def test_constant_labels_are_undefined_with_a_reason():
