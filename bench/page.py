@@ -91,6 +91,7 @@ def _quality(part: Mapping[str, Any]) -> list[str]:
     mark, trees, soon, peer = part["mark"], part["trees"], part["soon"], part.get("torch-rechub")
     rows = [] if peer is None else [_row("torch-rechub MMoE, 3 epochs", peer)]
     rows.append(_row(f"**Plait MMoE, {soon['epochs']} epochs**", soon))
+    rows.append(_row(f"Plait shared bottom, {soon['epochs']} epochs", part["soon_shared_bottom"]))
     rows += [_row(f"Plait MMoE, {end['epochs']} epochs, {end['precision']}, seed {end['seed']}", end) for end in part["end"]]
     mean = part["mean"]
     lines = [

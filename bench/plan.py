@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from bench.machine import threads
 
@@ -22,6 +23,8 @@ class Plan:
     """Seconds that a small piece is repeated."""
     rows: int
     """Rows of the generated table."""
+    tables: tuple[Literal["census", "generated"], ...]
+    """Those of the race."""
     peer_epochs: int
     """Epochs of the peer whose quality is the mark."""
     seeds: tuple[int, ...]
@@ -33,5 +36,14 @@ class Plan:
     cache: Path = field(default_factory=lambda: Path("cache/bench").resolve())
 
 
-FULL = Plan(rounds=5, turn=4.0, piece=2.0, rows=1_000_000, peer_epochs=3, seeds=(17, 18, 19), epochs=4)
-QUICK = Plan(rounds=1, turn=0.5, piece=0.2, rows=100_000, peer_epochs=0, seeds=(17,), epochs=1)
+FULL = Plan(
+    rounds=4,
+    turn=3.0,
+    piece=2.0,
+    rows=1_000_000,
+    tables=("census", "generated"),
+    peer_epochs=3,
+    seeds=(17, 18, 19),
+    epochs=6,
+)
+QUICK = Plan(rounds=1, turn=0.5, piece=0.2, rows=100_000, tables=("census",), peer_epochs=0, seeds=(17,), epochs=1)

@@ -31,6 +31,9 @@ def quality(plan: Plan) -> dict[str, Any]:
         print(f"  torch-rechub, {plan.peer_epochs} epochs: {_words(found['torch-rechub'])}")
     found["soon"] = _plait(path, plan, SOON)
     print(f"  plait, {' '.join(SOON)}: {_words(found['soon'])}")
+    small = write(census_recipe(census(), "shared_bottom"), plan.cache / "census-quality-small.yaml")
+    found["soon_shared_bottom"] = _plait(small, plan, SOON)
+    print(f"  plait shared bottom, {' '.join(SOON)}: {_words(found['soon_shared_bottom'])}")
     ends = []
     for seed in plan.seeds:
         for precision in ("auto", "fp32") if seed == plan.seeds[0] else ("auto",):

@@ -33,7 +33,7 @@ def throughput(plan: Plan, capacity: dict[str, float]) -> dict[str, Any]:
     """
     python = environment(plan.cache)
     found: dict[str, Any] = {}
-    for table in ("census", "generated"):
+    for table in plan.tables:
         arrays, width = _arrays(table, plan)
         for kind in ("mmoe", "shared_bottom"):
             contestants = [*_peers(python, arrays, kind, plan), *_plait(table, kind, plan)]
