@@ -171,8 +171,8 @@ class Engine:
             DataError: if the column does not exist, with the nearest name.
             CorruptError: if a file is damaged, naming row group and column.
         """
-        source = self._source(name)
         self.need(name, column)
+        source = self._source(name)
         if source.memory is not None:
             return source.memory.column(column)
         kind = source.schema.field(column).type
@@ -219,10 +219,11 @@ class Engine:
             RecipeError: if an expression cannot be read, naming it, who asks and the nearest column.
             DataError: if an expression fails on a value.
         """
+        known = self.columns(name)
+        if all(e in known for e in expressions.values()):
+            return pa.table({who: self.column(name, e) for who, e in expressions.items()})
         for who, expression in expressions.items():
             self.mentioned(name, expression, who)
-        if not expressions:
-            return pa.table({})
         selected = [f"({e}) AS {quote(who)}" for who, e in expressions.items()]
         try:
             result = self._run(f"SELECT {', '.join(selected)} FROM {quote(name)}")
@@ -246,7 +247,8 @@ class Engine:
         Raises:
             RecipeError: if the expression is no SQL, or names a column that does not exist.
         """
-        return mentioned(name, list(self.columns(name)), expression, who)
+        known = self.columns(name)
+        return [expression] if expression in known else mentioned(name, list(known), expression, who)
 
     def group_counts(self, name: str, column: str, most: int) -> pa.Table:
         """Count the rows of each value of a column: columns `value` and `count`, the most frequent first, NULL included."""
@@ -261,12 +263,11 @@ class Engine:
         self.need(name, column)
         step = max(1, self.count(name) // sample)
         listed = "[" + ", ".join(str(float(p)) for p in points) + "]"
-        result = self._run(
+        found = self._run(
             f"SELECT quantile_cont(v, {listed}) AS q FROM (SELECT {quote(column)}::DOUBLE AS v, row_number() OVER () AS r "
             f"FROM {quote(name)}) WHERE r % {step} = 0 AND isfinite(v)"
         )
-        found = result.column("q")[0].as_py()
-        return [float(v) for v in found] if found is not None else []
+        return [float(v) for v in found.column("q")[0].as_py() or []]
 
     def duplicates(self, name: str, column: str, most: int = 5) -> tuple[int, list[str]]:
         """Count the values of a column that occur more than once, and name a few of them, the most frequent first."""

@@ -54,10 +54,14 @@ def moments(column: pa.Array | pa.ChunkedArray, name: str) -> Moments:
             f"Name another column, or leave the time out."
         )
     finite = np.isfinite(found)
-    size = np.abs(np.where(finite, found, 0.0))
-    micros = np.zeros(len(found))
-    for least, factor in reversed(_UNITS):
-        micros = np.where(size >= least, found * factor, micros)
+    known = np.where(finite, found, 0.0)
+    size = np.abs(known)
+    least, micros = np.inf, np.zeros(len(found))
+    for unit, factor in _UNITS:
+        chosen = (size >= unit) & (size < least)
+        least = unit
+        if chosen.any():
+            np.multiply(known, factor, out=micros, where=chosen)
     return np.where(finite, micros, 0.0).astype(np.int64) + np.where(finite, 0, MISSING)
 
 

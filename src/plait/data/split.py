@@ -40,7 +40,7 @@ def random(rows: int, split: Split, seed: int, name: str) -> Parts:
         seed: of the recipe.
         name: of the table, so that two tables are drawn differently.
     """
-    order = np.argsort(_hash(rows, seed, name), kind="stable")
+    order = np.argsort(_hash(rows, seed, name))
     part = np.full(rows, _TRAIN)
     test, valid = int(rows * split.test), int(rows * split.valid)
     if split.folds:
