@@ -88,11 +88,12 @@ def _share(race: Mapping[str, Any], name: str, limit: str) -> str:
 
 
 def _quality(part: Mapping[str, Any]) -> list[str]:
-    mark, trees, soon, peer = part["mark"], part["trees"], part["soon"], part.get("torch-rechub")
+    mark, trees, peer = part["mark"], part["trees"], part.get("torch-rechub")
     rows = [] if peer is None else [_row("torch-rechub MMoE, 3 epochs", peer)]
-    rows.append(_row(f"**Plait MMoE, {soon['epochs']} epochs**", soon))
-    rows.append(_row(f"Plait shared bottom, {soon['epochs']} epochs", part["soon_shared_bottom"]))
+    rows += [_row(f"**Plait {name}**", found) for name, found in part["soon"].items()]
     rows += [_row(f"Plait MMoE, {end['epochs']} epochs, {end['precision']}, seed {end['seed']}", end) for end in part["end"]]
+    reached = [found for found in part["soon"].values() if _reaches(found, mark)]
+    soon = min(reached or part["soon"].values(), key=lambda found: float(found["wall"]))
     mean = part["mean"]
     lines = [
         "## Quality, and how soon",
@@ -100,7 +101,7 @@ def _quality(part: Mapping[str, Any]) -> list[str]:
         "Full KDD census: 199,523 rows to train on (a tenth of them to validate), 99,762 to test on; income and never"
         " married.",
         "Seconds: wall-clock from the start of a fresh process that reads the raw Parquet file to the validated model.",
-        "Plait has its defaults but for the number of epochs.",
+        "Plait has its defaults but for what is named.",
         "",
         "| | seconds | test AUC income | never married |",
         "|---|---|---|---|",
@@ -108,13 +109,19 @@ def _quality(part: Mapping[str, Any]) -> list[str]:
         f"| mean of the seeds, auto | | {mean['income']:.4f} | {mean['never_married']:.4f} |",
         f"| gradient-boosted trees, one model a task | | {trees['income']:.4f} | {trees['never_married']:.4f} |",
         "",
-        f"The mark of the race is {mark['income']:.3f} / {mark['never_married']:.4f}. Plait's seconds are"
-        f" {soon['imports']:.1f} of",
-        f"imports, {soon['prepare']:.1f} of preparation, {soon['train_and_validate']:.1f} of training and validation.",
+        f"The mark of the race is test AUC {mark['income']:.3f} / {mark['never_married']:.4f}. The first entry of Plait that"
+        " reaches it takes",
+        f"{soon['imports']:.1f} s of imports, {soon['prepare']:.1f} s of preparation, {soon['train_and_validate']:.1f} s of"
+        " training and validation.",
     ]
     if peer is not None:
-        lines.append(f"torch-rechub takes {peer['wall'] / soon['wall']:.1f} times as long.")
+        lines.append(f"torch-rechub takes {peer['wall'] / soon['wall']:.1f} times as long as that.")
     return lines
+
+
+def _reaches(end: Mapping[str, Any], mark: Mapping[str, float]) -> bool:
+    """Whether the test AUCs, read to four places, reach a mark."""
+    return all(round(end["test"][task], 4) >= mark[task] for task in mark)
 
 
 def _row(name: str, end: Mapping[str, Any]) -> str:
@@ -138,8 +145,8 @@ def _preparing(part: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
         f"  ({part['model_mb']:,.0f} MB): {over / part['raw_mb']:.2f} times the raw columns ({part['raw_mb']:,.0f} MB).",
         f"- `plait --help`: {part['help_seconds']:.2f} s.",
     ]
-    soon = found.get("quality", {}).get("soon")
-    if soon:
+    if "quality" in found:
+        soon = found["quality"]["soon"]["MMoE, 2 epochs"]
         ratio = soon["test_rows_per_second"] / soon["rows_per_second"]
         lines.append(f"- Evaluation (fp32) runs at {ratio:.1f} times the rate of training (`precision: auto`), census.")
     return lines
