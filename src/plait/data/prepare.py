@@ -180,7 +180,7 @@ class _Preparation:
             return by_kind[isinstance(feature, Id)]
 
         if not mapped:
-            packing.scratch = Scratch(packing.slotted, rows)
+            packing.scratch = Scratch(packing.slotted.values(), rows)
         fit_table(self.engine, packing, seen, self.tell)
         found = vectors(packing, self.engine, self.texts, self._cache, {}, self.tell)
         dims = {n: v.shape[1] for n, v in found.items()}

@@ -7,7 +7,8 @@ the whole table stands here once, and shrinks while the matrix grows, which keep
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterable
 from typing import Final, final
 
 import numpy as np
@@ -31,27 +32,30 @@ class Scratch:
         rows: its rows.
     """
 
-    def __init__(self, features: Mapping[str, Slotted], rows: int) -> None:
-        self._places: dict[str, int] = {}
-        height = 0
-        for name, feature in features.items():
-            self._places[name] = height
-            height += _most(feature)
-        self._widths: dict[str, int] = {}
-        # Memory of its own for every block: it goes back to the system when the block is forgotten. What is never written
-        # (slots that a feature turns out not to need) takes none.
-        self._blocks: list[Ints] = [
-            np.frombuffer(mmap.mmap(-1, max(4 * height * count, 1)), np.int32, height * count).reshape(height, count)
-            for count in (min(_ROWS, rows - start) for start in range(0, rows, _ROWS))
-        ]
+    def __init__(self, features: Iterable[Slotted], rows: int) -> None:
+        self._places: dict[str, tuple[int, int]] = {}
+        self._height = 0
+        self._lock = threading.Lock()
+        most = sum(_most(feature) for feature in features)
+        # Memory of its own for every block: it goes back to the system when the block is forgotten. Rows beyond the slots
+        # that features turn out to need are never touched and take none.
+        self._blocks = [_block(most, min(_ROWS, rows - start)) for start in range(0, rows, _ROWS)]
 
-    def put(self, name: str, values: Ints) -> None:
-        """Keep a feature's slots, int32 [slots, rows]. Safe to call from several threads, for different features."""
-        place, self._widths[name] = self._places[name], len(values)
+    def put(self, name: str, width: int, piece: Callable[[int, int], Ints]) -> None:
+        """Keep a feature's slots. Safe to call from several threads.
+
+        Args:
+            name: the feature.
+            width: its slots.
+            piece: gives the slots of some rows, from first to last: int32 [slots, rows].
+        """
+        with self._lock:
+            place, self._height = self._height, self._height + width
+        self._places[name] = place, place + width
         start = 0
         for block in self._blocks:
             end = start + block.shape[1]
-            block[place : place + len(values)] = values[:, start:end]
+            block[place : place + width] = piece(start, end)
             start = end
 
     def take(self) -> list[Ints]:
@@ -61,7 +65,15 @@ class Scratch:
 
     def slots(self, name: str, block: Ints) -> Ints:
         """Find a feature's slots in a block."""
-        return block[self._places[name] : self._places[name] + self._widths[name]]
+        start, end = self._places[name]
+        return block[start:end]
+
+
+def _block(height: int, rows: int) -> Ints:
+    memory = mmap.mmap(-1, max(4 * height * rows, 1))
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.int32, height * rows).reshape(height, rows)
 
 
 def _most(feature: Slotted) -> int:

@@ -84,17 +84,20 @@ def transform(plan: NumberPlan, values: Floats) -> tuple[npt.NDArray[np.float32]
     result = np.empty(len(values), np.float32)
     missing = np.empty(len(values), np.bool_)
     for start in range(0, len(values), _CACHED):
-        end = start + _CACHED
+        part, gone = values[start : start + _CACHED], missing[start : start + _CACHED]
+        np.logical_not(np.isfinite(part, out=gone), out=gone)
+        some = gone.any()
+        if some:
+            part = np.where(gone, plan.mean, part)
         with np.errstate(over="ignore"):
             # What overflows is cut to the farthest value like everything else out there.
-            shaped = _shape(plan, values[start:end])
+            shaped = _shape(plan, part)
             shaped -= plan.mean
             shaped /= plan.std
         np.clip(shaped, -_FARTHEST, _FARTHEST, out=shaped)
-        np.isfinite(values[start:end], out=missing[start:end])
-        np.logical_not(missing[start:end], out=missing[start:end])
-        shaped[missing[start:end]] = 0.0
-        result[start:end] = shaped
+        if some:
+            np.copyto(shaped, 0.0, where=gone)
+        result[start : start + _CACHED] = shaped
     return result, missing
 
 
@@ -103,7 +106,9 @@ def _shape(plan: NumberPlan, values: Floats) -> Floats:
         with np.errstate(invalid="ignore"):
             size = np.abs(values)
             size /= plan.scale
-            return np.copysign(np.log1p(size, out=size), values, out=size)
+            # Not log1p, which has no vector form; what it would add is below the precision of float32.
+            size += 1.0
+            return np.copysign(np.log(size, out=size), values, out=size)
     if plan.transform == "quantile":
         return np.interp(values, plan.knots, plan.levels)
     return values.copy()
@@ -129,7 +134,7 @@ def _scale(ordered: Floats) -> float:
 def _choose(ordered: Floats) -> Literal["none", "log", "quantile"]:
     if _kurtosis(ordered) <= _HEAVY:
         return "none"
-    log = np.copysign(np.log1p(np.abs(ordered) / _scale(ordered)), ordered)
+    log = np.copysign(np.log(1.0 + np.abs(ordered) / _scale(ordered)), ordered)
     _, times = np.unique(ordered, return_counts=True)
     return "log" if _kurtosis(log) <= _HEAVY or times.max() >= _TIED * len(ordered) else "quantile"
 

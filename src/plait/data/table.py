@@ -11,6 +11,7 @@ from typing import Final, final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from plait.data.engine import Engine
 from plait.data.scratch import Scratch
@@ -65,7 +66,7 @@ def fit_table(engine: Engine, packing: Packing, seen: Callable[[Slotted], Seen],
         column = flat(engine.column(packing.name, name.partition(".")[2], dictionary=coded))
         fitted = fit_feature(name, feature, column, seen(feature))
         if packing.scratch is not None:
-            packing.scratch.put(name, encode_feature(name, feature, fitted, column))
+            packing.scratch.put(name, fitted.width, _encoder(name, feature, fitted, column))
         return fitted
 
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -73,6 +74,14 @@ def fit_table(engine: Engine, packing: Packing, seen: Callable[[Slotted], Seen],
             packing.fitted[name] = fitted
             if tell is not None:
                 tell(f"columns of {packing.name}", done, len(slotted))
+
+
+def _encoder(name: str, feature: Slotted, fitted: Fitted, column: pa.Array) -> Callable[[int, int], Ints]:
+    """Encode a column piece by piece, or whole where a piece would cost a look at the whole vocabulary."""
+    if isinstance(feature, Id | Category):
+        whole = encode_feature(name, feature, fitted, column)
+        return lambda start, end: whole[:, start:end]
+    return lambda start, end: encode_feature(name, feature, fitted, column.slice(start, end - start))
 
 
 def lay_out(packing: Packing, rows: int, targets: Mapping[str, str], dims: Mapping[str, int]) -> TableLayout:
