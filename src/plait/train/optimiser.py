@@ -73,12 +73,15 @@ class Optimiser:
             skip: 1 where nothing may change; it is not read on the host unless it lies there.
         """
         on_host = skip.device.type == "cpu"
-        if self._adamw is not None and not (on_host and bool(skip)):
+        if on_host and bool(skip):
+            self.forget()
+            return
+        if self._adamw is not None:
             for group in self._adamw.param_groups:
                 group["lr"] = self._rates[0] * factor
-            self._adamw.grad_scale, self._adamw.found_inf = scale, skip
+            self._adamw.grad_scale, self._adamw.found_inf = scale, None if on_host else skip
             self._adamw.step()
-        if self.rows.embeddings and not (on_host and bool(skip)):
+        if self.rows.embeddings:
             self.rows.step(looked, self._rates[1] * factor, scale, None if on_host else skip)
         self.forget()
 

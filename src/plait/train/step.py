@@ -60,7 +60,8 @@ class Step:
         self._precision: Literal["fp32", "bf16"] = precision
         self._device = device
         # Tables get no gradient, their looked-up rows do; a method must not lay out zeros for a whole vocabulary.
-        tables = {id(embedding.weight) for embedding in model.embeddings()}
+        self._embeddings = model.embeddings()
+        tables = {id(embedding.weight) for embedding in self._embeddings}
         self._shared = [tensor for tensor in model.shared_tensors() if id(tensor) not in tables]
         self._own = [[tensor for tensor in own if id(tensor) not in tables] for own in model.own_tensors()]
 
@@ -73,7 +74,7 @@ class Step:
         """
         saved = [buffer.clone() for buffer in self.balancer.buffers()]
         turns = [draws[start : start + self.balancer.draws] for start in range(0, len(draws), self.balancer.draws)]
-        taken: list[list[tuple[Tensor, Tensor]]] = [[] for _ in self.model.embeddings()]
+        taken: list[list[tuple[Tensor, Tensor]]] = [[] for _ in self._embeddings]
         seen = [self._backward(turn, taken) for turn in turns]
         losses, present, weights = (torch.stack(values) for values in zip(*seen, strict=True))
         looked = [gather_looked(lookups) for lookups in taken]
@@ -97,7 +98,7 @@ class Step:
         losses = found[0][0] if len(found) == 1 else torch.stack([values for values, _ in found])
         present = found[0][1] if len(found) == 1 else torch.stack([there for _, there in found])
         looked: list[Tensor] = []
-        for lookups, embedding in zip(taken, self.model.embeddings(), strict=True):
+        for lookups, embedding in zip(taken, self._embeddings, strict=True):
             new = embedding.take()
             lookups += new
             looked += [rows for _, rows in new]
