@@ -11,8 +11,10 @@ Names are imported when they are used, so that `plait --help` needs no torch.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
     from plait.recipe import Recipe as Recipe
@@ -39,3 +41,15 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module `plait` has no attribute `{name}`. Public names: {', '.join(__all__)}.")
     return vars(import_module(_HOMES[name]))[name]
+
+
+@final
+class _Package(ModuleType):
+    """Keeps `plait.train` the function: importing the folder of that name would else put the folder in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

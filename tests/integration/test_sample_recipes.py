@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+import plait
 from plait.data import samples
 from plait.errors import DataError
-from plait.run.job import train
 
 # Tables that others point at are kept whole, so that keys lead somewhere.
 PARTS = {
@@ -55,7 +55,7 @@ def test_it_trains_and_serves(name: str, tmp_path: Path) -> None:
     recipe = tmp_path / f"{name}.yaml"
     text = samples.recipe_text(name)
     recipe.write_text(text if name == "clothing" else without_texts(text), encoding="utf-8")
-    run = train(recipe, tmp_path / "run", base=base, changes=SHORT, alone=False)
+    run = plait.train(recipe, tmp_path / "run", base=base, changes=SHORT, alone=False)
     assert set(run.report.tasks) == set(run.recipe.tasks)
     assert all(task.joint for task in run.report.tasks.values())
     service = Service(run)
