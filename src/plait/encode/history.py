@@ -63,7 +63,7 @@ class Attention(HistoryEncoder):
         """Attention with the candidate as query."""
 
         kind: Literal["attention"] = "attention"
-        hidden: int = Field(default=32, ge=1)
+        hidden: int = Field(default=16, ge=1)
         """Units between item and weight."""
         positions: int = Field(default=512, ge=1)
         """How many positions from the newest have a bias of their own; older ones share the last."""
@@ -71,8 +71,11 @@ class Attention(HistoryEncoder):
     def __init__(self, width: int, settings: Settings) -> None:
         super().__init__()
         self.asked = nn.Parameter(torch.randn(width) * width**-0.5)
-        self.of_query = nn.Linear(width, settings.hidden, bias=False)
-        self.of_item = nn.Linear(2 * width, settings.hidden)
+        self.of_query = nn.Linear(width, settings.hidden)
+        self.of_item = nn.Parameter(torch.empty(settings.hidden, width))
+        self.of_both = nn.Parameter(torch.empty(settings.hidden, width))
+        nn.init.normal_(self.of_item, std=width**-0.5)
+        nn.init.normal_(self.of_both, std=width**-0.5)
         self.score = nn.Linear(settings.hidden, 1, bias=False)
         self.age = nn.Parameter(torch.zeros(settings.positions))
 
@@ -80,10 +83,13 @@ class Attention(HistoryEncoder):
         self, items: Float[Tensor, "B L W"], mask: Bool[Tensor, "B L"], query: Float[Tensor, "B W"] | None
     ) -> Float[Tensor, "B W"]:
         """Pool by attention."""
-        asked = self.asked.expand(items.shape[0], -1) if query is None else query
-        asked = asked.to(items.dtype)
-        both = torch.cat([items, items * asked[:, None]], dim=-1)
-        hidden = torch.relu(self.of_item(both) + self.of_query(asked)[:, None])
+        # (C + G diag(q)) k is C k + G (q * k) without laying q * k out for every item.
+        if query is None:
+            unit = self.of_item + self.of_both * self.asked
+            hidden = nn.functional.linear(items, unit, self.of_query(self.asked)).relu_()
+        else:
+            unit = self.of_item + self.of_both * query[:, None]
+            hidden = torch.bmm(items, unit.transpose(1, 2)).add_(self.of_query(query)[:, None]).relu_()
         scores = self.score(hidden).flatten(1).float() + self.age.index_select(0, _ages(items, len(self.age)))
         weights = torch.softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), dim=1) * mask
         pooled: Tensor = torch.bmm(weights[:, None].to(items.dtype), items).flatten(1)
