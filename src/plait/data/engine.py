@@ -16,7 +16,7 @@ from typing import Final, final
 import pyarrow as pa
 
 from plait.data.databases import content, sqlite_rows
-from plait.data.expressions import canonical, literal, mentioned, plain, quote, reader, refused
+from plait.data.expressions import Refusal, canonical, literal, mentioned, plain, quote, reader, refused, unknown_column
 from plait.data.sources import (
     Matching,
     Source,
@@ -28,21 +28,13 @@ from plait.data.sources import (
     parquet_rows,
     parquet_schema,
 )
-from plait.errors import DataError, RecipeError, nearest
+from plait.errors import DataError, MissingExtraError, RecipeError, nearest
 from plait.schema import Table
 
 __all__ = ["Engine", "Matching"]
 
 _SPILL: Final = 256 << 20
 """Bytes of text files above which a table goes to a temporary Parquet file instead of memory."""
-
-
-class _Refusal(Exception):
-    """The engine's own words on why it does not answer."""
-
-    def __init__(self, message: str, on_value: bool) -> None:
-        super().__init__(message)
-        self.on_value = on_value
 
 
 @final
@@ -60,11 +52,11 @@ class _Connection:
         self.run("SET TimeZone = 'UTC'")
 
     def run(self, query: str) -> pa.Table:
-        """Ask, or raise `_Refusal`."""
+        """Ask, or raise `Refusal`."""
         try:
             return self._ibis.raw_sql(query).to_arrow_table()
         except self._error as error:
-            raise _Refusal(plain(str(error)), isinstance(error, self._on_value)) from error
+            raise Refusal(plain(str(error)), isinstance(error, self._on_value)) from error
 
     def show(self, name: str, source: Source) -> None:
         """Let queries see a table under its name."""
@@ -200,10 +192,7 @@ class Engine:
         """
         known = list(self.columns(name))
         if column not in known:
-            raise DataError(
-                f"{who or f'Table `{name}`'}: there should be a column `{column}` in table `{name}`. Found {len(known)} "
-                f"columns: {', '.join(known[:20])}{' …' if len(known) > 20 else ''}.{nearest(column, known)}"
-            )
+            raise unknown_column(name, column, known, who)
 
     def evaluate(self, name: str, expressions: Mapping[str, str]) -> pa.Table:
         """Evaluate SQL expressions on every row of a table, in row order.
@@ -227,11 +216,11 @@ class Engine:
         selected = [f"({e}) AS {quote(who)}" for who, e in expressions.items()]
         try:
             result = self._run(f"SELECT {', '.join(selected)} FROM {quote(name)}")
-        except _Refusal:
+        except Refusal:
             for who, expression in expressions.items():
                 try:
                     self._run(f"SELECT ({expression}) FROM {quote(name)}")
-                except _Refusal as error:
+                except Refusal as error:
                     raise refused(name, who, expression, str(error), error.on_value) from error
             raise
         if result.num_rows != self.count(name):
@@ -304,7 +293,7 @@ class Engine:
                 f"SELECT {chosen} FROM (SELECT row_number() OVER () AS row, * FROM {quote(name)}) "
                 f"WHERE ({condition}) ORDER BY row LIMIT {int(most)}"
             )
-        except _Refusal as error:
+        except Refusal as error:
             raise refused(name, "condition", condition, str(error), error.on_value) from error
 
     def sample(self, name: str, columns: Sequence[str], most: int) -> pa.Table:
@@ -341,10 +330,8 @@ class Engine:
     def _load(self, name: str, source: str, query: str) -> pa.Table:
         try:
             return self._run(query)
-        except _Refusal as error:
-            raise DataError(
-                f"Table `{name}`: source `{source}` should be readable as a table. {error} Correct the file."
-            ) from error
+        except Refusal as error:
+            raise DataError(f"Table `{name}`: source `{source}` should be readable as a table. {error}") from error
 
     def _spill(self, name: str, source: str, query: str) -> Path:
         if self._temporary is None:
@@ -373,12 +360,22 @@ class Engine:
         url, _, inner = source.partition("#")
         if not inner:
             raise RecipeError(f"Table `{name}`: a database URL should name its table after `#`, as in `{url}#orders`.")
-        if url.startswith("sqlite:///"):
-            rows = sqlite_rows(name, self._base / url.removeprefix("sqlite:///"), inner)
+        kind, _, path = url.partition(":///")
+        if kind == "sqlite":
+            rows = sqlite_rows(name, self._base / path, inner)
+        elif kind == "duckdb":
+            rows = self._load(name, source, f"SELECT * FROM {self._attach(name, self._base / path)}.{quote(inner)}")
         else:
             rows = self._fetch(name, url, inner)
         self.add(name, rows)
         self._sources[name].origin = [[source, rows.num_rows, rows.nbytes, content(rows)]]
+
+    def _attach(self, name: str, path: Path) -> str:
+        if not path.is_file():
+            raise DataError(f"Table `{name}`: there is no database file {path}. Correct `tables.{name}.source`.")
+        alias = quote(f"database {path}")
+        self._load(name, str(path), f"ATTACH IF NOT EXISTS {literal(str(path))} AS {alias} (READ_ONLY)")
+        return alias
 
     @staticmethod
     def _fetch(name: str, url: str, inner: str) -> pa.Table:
@@ -388,13 +385,15 @@ class Engine:
             there = ibis.connect(url)
             known = there.list_tables()
             if inner not in known:
-                raise DataError(
-                    f"Table `{name}`: {url} should have a table `{inner}`. Found {known[:20]}.{nearest(inner, known)}"
-                )
-            rows: pa.Table = there.table(inner).to_pyarrow()
-            there.disconnect()
-            return rows
+                said = f"Found {known[:20]}.{nearest(inner, known)}"
+                raise DataError(f"Table `{name}`: {url} should have a table `{inner}`. {said}")
+            return there.table(inner).to_pyarrow()
         except DataError:
             raise
+        except ImportError as error:
+            kind = url.partition(":")[0]
+            raise MissingExtraError(
+                f"Table `{name}`: reading {kind} databases needs `pip install 'ibis-framework[{kind}]' pandas`."
+            ) from error
         except Exception as error:
             raise DataError(f"Table `{name}`: the database {url} cannot be read: {plain(str(error))}") from error

@@ -11,7 +11,31 @@ import pyarrow as pa
 from plait.data.sources import format_of
 from plait.errors import DataError, RecipeError, nearest
 
-__all__ = ["canonical", "literal", "mentioned", "plain", "quote", "reader", "refused"]
+__all__ = ["Refusal", "canonical", "literal", "mentioned", "plain", "quote", "reader", "refused", "unknown_column"]
+
+
+class Refusal(Exception):
+    """The engine's own words on why it does not answer."""
+
+    def __init__(self, message: str, on_value: bool) -> None:
+        super().__init__(message)
+        self.on_value = on_value
+
+
+def unknown_column(name: str, column: str, known: Sequence[str], who: str) -> DataError:
+    """Say that a table has no such column, and which one was probably meant.
+
+    Args:
+        name: the table.
+        column: what was asked for.
+        known: its columns.
+        who: who asks; the table itself where empty.
+    """
+    listed = ", ".join(known[:20]) + (" …" if len(known) > 20 else "")
+    return DataError(
+        f"{who or f'Table `{name}`'}: there should be a column `{column}` in table `{name}`. Found {len(known)} "
+        f"columns: {listed}.{nearest(column, list(known))}"
+    )
 
 
 def quote(name: str) -> str:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plait.data.engine import Engine
-from plait.errors import CorruptError, DataError, RecipeError
+from plait.errors import CorruptError, DataError, MissingExtraError, RecipeError
 from plait.schema import Table
 
 ROWS = pa.table({"id": [3, 1, 2], "name": ["ü", None, "a"], "score": [1.5, float("nan"), float("inf")]})
@@ -47,6 +47,12 @@ def _write(folder: Path, kind: str) -> str:
             there.executemany("INSERT INTO t VALUES (?, ?, ?)", [(3, "ü", 1.5), (1, None, None), (2, "a", 2.5)])
             there.commit()
         return "sqlite:///shop.db#t"
+    if kind == "duckdb":
+        with Engine(folder) as engine:
+            engine.add("rows", ROWS)
+            engine._run(f"ATTACH '{folder / 'shop.duckdb'}' AS there")  # the only way to write one here
+            engine._run("CREATE TABLE there.t AS SELECT * FROM rows")
+        return "duckdb:///shop.duckdb#t"
     if kind == "jsonl":
         (folder / "t.jsonl").write_text('{"id": 3, "name": "ü"}\n{"id": 1, "name": null}\n{"id": 2, "name": "a"}\n')
         return "t.jsonl"
@@ -58,7 +64,7 @@ def _write(folder: Path, kind: str) -> str:
     return f"t.{kind}"
 
 
-@pytest.mark.parametrize("kind", ["parquet", "folder", "glob", "sqlite", "jsonl", "csv", "tsv", "csv.gz"])
+@pytest.mark.parametrize("kind", ["parquet", "folder", "glob", "sqlite", "duckdb", "jsonl", "csv", "tsv", "csv.gz"])
 def test_every_source_gives_the_same_rows_in_order(tmp_path: Path, kind: str) -> None:
     with Engine(tmp_path) as engine:
         engine.open("t", Table(source=_write(tmp_path, kind)))
@@ -130,6 +136,12 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
         _write(tmp_path, "sqlite")
         with pytest.raises(DataError, match="should have a table `tt`. Found \\['t'\\].*Did you mean `t`"):
             engine.open("t", Table(source="sqlite:///shop.db#tt"))
+        with pytest.raises(DataError, match="there is no database file"):
+            engine.open("t", Table(source="duckdb:///none.duckdb#t"))
+        with pytest.raises(DataError, match="source `duckdb:///shop.duckdb#tt` should be readable .* does not exist"):
+            engine.open("t", Table(source=_write(tmp_path, "duckdb") + "t"))
+        with pytest.raises(MissingExtraError, match=r"needs `pip install 'ibis-framework\[postgres\]' pandas`"):
+            engine.open("t", Table(source="postgres://somebody@localhost/shop#t"))
         with pytest.raises(RecipeError, match="should name its table after `#`"):
             engine.open("t", Table(source="sqlite:///shop.db"))
         (tmp_path / "mixed").mkdir()
