@@ -157,6 +157,8 @@ def mapped_matrix(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
 def appearing(folder: Path) -> Iterator[Path]:
     """Give a temporary folder beside `folder` to fill; afterwards it becomes `folder` at once, or, on an error, goes.
 
+    A `folder` that another process finished in the meantime stays.
+
     Raises:
         PlaitError: if the disk is full.
     """
@@ -169,12 +171,10 @@ def appearing(folder: Path) -> Iterator[Path]:
         with room(folder):
             yield temporary
             _sync(temporary)
-            if folder.exists():
-                shutil.rmtree(folder)
             try:
                 temporary.rename(folder)
             except OSError as error:
-                # Two processes may prepare the same: the first one to finish wins, the folders are equal.
+                # Two processes may make the same folder: the first one to finish wins, and may already be read.
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
     finally:

@@ -312,6 +312,23 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
     prepare(schema, tmp_path, tmp_path / "cache")
 
 
+def test_an_interruption_leaves_nothing_and_the_first_to_finish_wins(tmp_path: Path) -> None:
+    def stop(what: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    made = _one(tmp_path, {"x": X, "y": Y})
+    schema = made.plan.schema.model_copy(update={"seed": 2})
+    with pytest.raises(KeyboardInterrupt):
+        prepare(schema, tmp_path, tmp_path / "cache", tell=stop)
+    assert [p.name for p in (tmp_path / "cache").iterdir()] == [made.folder.name]
+    with appearing(tmp_path / "f") as late:
+        (late / "late").touch()
+        with appearing(tmp_path / "f") as early:
+            (early / "early").touch()
+    assert [p.name for p in (tmp_path / "f").iterdir()] == ["early"]
+    assert not list(tmp_path.glob(".f*"))
+
+
 def test_a_full_disk_under_a_memory_mapped_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
