@@ -25,7 +25,7 @@ from plait.data.plan import Plan
 from plait.data.relations import Relations, relate
 from plait.data.scratch import Scratch
 from plait.data.seats import Seats, arrange, history_keys
-from plait.data.slots import Seen, Slotted
+from plait.data.slots import Seen, Slotted, most_slots
 from plait.data.store import load, matrix_file, save_columns, save_events, write_raw
 from plait.data.table import Packing, fit_table, lay_out, vectors
 from plait.data.texts import Tell, TextEncoder
@@ -180,7 +180,9 @@ class _Preparation:
             return by_kind[isinstance(feature, Id)]
 
         if not mapped:
-            packing.scratch = Scratch(packing.slotted.values(), rows)
+            kinds = self.engine.columns(name)
+            most = (most_slots(f, kinds[n.partition(".")[2]]) for n, f in packing.slotted.items())
+            packing.scratch = Scratch(sum(most), rows)
         fit_table(self.engine, packing, seen, self.tell)
         found = vectors(packing, self.engine, self.texts, self._cache, {}, self.tell)
         dims = {n: v.shape[1] for n, v in found.items()}

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import mmap
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, final
 
 import numpy as np
 import numpy.typing as npt
-
-from plait.data.slots import Slotted
-from plait.schema import Category, Number, Time
 
 __all__ = ["Scratch"]
 
@@ -28,15 +25,14 @@ class Scratch:
     """Encoded slots of one table.
 
     Args:
-        features: the table's slotted features.
+        most: how many slots its features may need.
         rows: its rows.
     """
 
-    def __init__(self, features: Iterable[Slotted], rows: int) -> None:
+    def __init__(self, most: int, rows: int) -> None:
         self._places: dict[str, tuple[int, int]] = {}
         self._height = 0
         self._lock = threading.Lock()
-        most = sum(_most(feature) for feature in features)
         # Memory of its own for every block: it goes back to the system when the block is forgotten. Rows beyond the slots
         # that features turn out to need are never touched and take none.
         self._blocks = [_block(most, min(_ROWS, rows - start)) for start in range(0, rows, _ROWS)]
@@ -74,9 +70,3 @@ def _block(height: int, rows: int) -> Ints:
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, np.int32, height * rows).reshape(height, rows)
-
-
-def _most(feature: Slotted) -> int:
-    if isinstance(feature, Category):
-        return feature.most
-    return 6 if isinstance(feature, Time) else 2 if isinstance(feature, Number) else 1

@@ -18,7 +18,7 @@ from plait.errors import DataError
 from plait.layout import FeatureLayout
 from plait.schema import Category, Id, Number, Time
 
-__all__ = ["Fitted", "Seen", "Slotted", "as_fitted", "encode_feature", "fit_feature"]
+__all__ = ["Fitted", "Seen", "Slotted", "as_fitted", "encode_feature", "fit_feature", "most_slots"]
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int32]
@@ -113,6 +113,13 @@ def _fit_number(name: str, feature: Number, column: pa.Array, seen: Seen) -> Fit
         sample = values[seen.rows & finite][:_SAMPLE]
     plan = fit(sample, feature.transform, missing)
     return Fitted(number=plan, width=1 + plan.missing)
+
+
+def most_slots(feature: Slotted, kind: pa.DataType) -> int:
+    """Say how many packed slots a feature of some column type may need."""
+    if isinstance(feature, Category):
+        return feature.most if feature.separator is not None or pa.types.is_nested(kind) else 1
+    return 6 if isinstance(feature, Time) else 2 if isinstance(feature, Number) else 1
 
 
 def encode_feature(name: str, feature: Slotted, fitted: Fitted, column: pa.Array) -> Ints:
