@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, final
 import numpy as np
 import torch
 from jaxtyping import Float, Float16
+from pydantic import Field
 from torch import Tensor
 
 from plait import schema
@@ -57,7 +58,7 @@ class FrozenText:
         """A Hugging Face name or a local folder; the default comes as a package and is never downloaded."""
         tune: Literal["frozen"] = "frozen"
         """`frozen`: every text is encoded once, in preparation."""
-        max_tokens: int = 256
+        max_tokens: int = Field(default=256, ge=1)
         """Tokens of a text that are read; the rest is left out."""
 
     def __init__(self, settings: Settings, batch_tokens: int = 8192) -> None:
