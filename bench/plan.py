@@ -37,8 +37,8 @@ class Plan:
 
 
 FULL = Plan(
-    rounds=4,
-    turn=3.0,
+    rounds=3,
+    turn=2.5,
     piece=2.0,
     rows=1_000_000,
     tables=("census", "generated"),
