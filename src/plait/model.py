@@ -169,9 +169,10 @@ class MultiTaskModel(nn.Module):
         return [p for p in self.parameters() if p.requires_grad and id(p) not in own]
 
     def encode(self, batch: Batch) -> dict[str, Float[Tensor, "views B D"]]:
-        """Encode the rows of every role of a batch that is no history."""
+        """Encode the rows of every role of a batch once, for all groups of tasks; of a history, its distinct item rows."""
         tables = {role.name: role.table for role in self.layout.roles}
-        return {role: self._encode_block(tables[role], block) for role, block in batch.roles.items()}
+        blocks = {**batch.roles, **{name: past.block for name, past in batch.pasts.items()}}
+        return {role: self._encode_block(tables[role], block) for role, block in blocks.items()}
 
     def joint_input(
         self, batch: Batch, group: Group, encoded: Mapping[str, Float[Tensor, "views B d"]]
@@ -220,7 +221,7 @@ class MultiTaskModel(nn.Module):
         self, role: Role, past: Past, group: Group, encoded: Mapping[str, Float[Tensor, "views B d"]]
     ) -> Float[Tensor, "views B W"]:
         module = self.histories[slot(role.name)]
-        block = self._encode_block(role.table, past.block)[0]
+        block = encoded[role.name][0]
         asking = [r.name for r in self.layout.roles if r.table == role.table and r.history is None]
         query = next((encoded[name][0] for name in asking if name in group.roles and name in encoded), None)
         pooled: Tensor = module(block, past.positions, query)
