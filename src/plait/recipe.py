@@ -16,6 +16,7 @@ from plait.balance import AnyBalance, Average
 from plait.encode.history import AnyHistory, Attention
 from plait.encode.text import FrozenText
 from plait.errors import RecipeError, nearest
+from plait.measure import metrics
 from plait.schema import Feature, History, Schema, Settings, Split, Table
 from plait.share import AnySharing, MMoE
 from plait.tasks import AnyTask
@@ -263,6 +264,7 @@ def _task_problems(recipe: Recipe) -> list[str]:
         ),
         lambda t: _given_problem(recipe, t),
         lambda t: _retrieval_problem(recipe, t),
+        lambda t: _metric_problem(recipe, t),
     ]
     return [problem for task in recipe.tasks for check in checks if (problem := check(task)) is not None]
 
@@ -280,6 +282,17 @@ def _given_problem(recipe: Recipe, name: str) -> str | None:
     return (
         f"Task `{name}`: `given: {given}` asks for a chain of tasks, which this version does not train. "
         f"Leave `given` out, or restrict the sample space with `where`."
+    )
+
+
+def _metric_problem(recipe: Recipe, name: str) -> str | None:
+    task = recipe.tasks[name]
+    known = [metric for metric in metrics(task.kind) if metric not in ("predicted_over_observed", "coverage")]
+    if task.metric is None or task.metric in known:
+        return None
+    return (
+        f"Task `{name}`: `metric` should be one that can decide a {task.kind} task: {', '.join(known)}. "
+        f"Found `{task.metric}`.{nearest(task.metric, known)}"
     )
 
 
