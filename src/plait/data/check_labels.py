@@ -75,7 +75,7 @@ def _judge(context: Context, name: str, task: Task, found: Observed) -> Iterator
     except PlaitError as error:
         yield Finding("FAIL", "label", task.table, name, str(error), _wrong_rows(context, task))
         return
-    yield Finding("PASS", "label", task.table, name, f"`{task.label}` gives what a {task.kind} task reads")
+    yield Finding("PASS", "label", task.table, name, f"`{task.label}` gives what a task of kind {task.kind} reads")
     space = f" where {task.where}" if task.where else ""
     share = known / rows
     if share < _RARELY_KNOWN:

@@ -8,6 +8,7 @@ __all__ = [
     "compare_lines",
     "compare_rows",
     "comparison_lines",
+    "figure_words",
     "gain_words",
     "headline",
     "metric_name",
@@ -69,7 +70,8 @@ def percent(value: float | None) -> str:
     return ("±0.0" if text in {"+0.0", "-0.0"} else text.replace("-", "−")) + " %"
 
 
-def _span(figure: Figure | None) -> str:
+def figure_words(figure: Figure | None) -> str:
+    """Write a figure with its interval; a dash for none."""
     if figure is None or figure.value is None:
         return "–"
     if figure.low is None or figure.high is None:
@@ -162,9 +164,11 @@ def comparison_lines(report: Report) -> list[str]:
     for name, task in report.tasks.items():
         verdict = task.gain.verdict if task.gain is not None and task.gain.value is not None else "–"
         joint, alone = task.joint.get(task.metric), task.alone.get(task.metric)
-        rows.append([name, metric_name(task.metric), _span(joint), _span(alone), gain_words(task.gain), verdict])
+        rows.append(
+            [name, metric_name(task.metric), figure_words(joint), figure_words(alone), gain_words(task.gain), verdict]
+        )
     if any(task.trees for task in report.tasks.values()):
-        trees = [_span(task.trees.get(task.metric)) for task in report.tasks.values()]
+        trees = [figure_words(task.trees.get(task.metric)) for task in report.tasks.values()]
         for row, cell in zip(rows, ["trees", *trees], strict=True):
             row.insert(4, cell)
     reasons = [
@@ -217,7 +221,7 @@ def compare_lines(reports: dict[str, Report]) -> list[str]:
     for name in dict.fromkeys([*first.tasks, *tasks]):
         cells = [report.tasks.get(name) for report in reports.values()]
         metric = tasks[name]
-        table.append([name, metric_name(metric), *(_span(task.joint.get(metric)) if task else "–" for task in cells)])
+        table.append([name, metric_name(metric), *(figure_words(task.joint.get(metric)) if task else "–" for task in cells)])
     table.append(["mean gain", "against alone", *(percent(report.gain) for report in reports.values())])
     hurt = [f"In {run}, sharing hurt {names(report.hurt)}." for run, report in reports.items() if report.hurt]
     return [*_table(table), "", *(hurt or ["No run measurably hurt a task."])]

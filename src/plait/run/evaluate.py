@@ -11,7 +11,7 @@ from plait.data.apply import apply
 from plait.errors import DataError
 from plait.measure import evaluate as measure
 from plait.report.content import Figure
-from plait.report.words import compare_lines, compare_rows, comparison_lines, metric_name, number
+from plait.report.words import compare_lines, compare_rows, comparison_lines, figure_words, metric_name
 from plait.run.content import metric_of
 from plait.run.files import read_rows
 from plait.run.predict import table_of
@@ -65,7 +65,7 @@ def _on_other_rows(run: Run, path: Path, of: str | None) -> tuple[list[str], obj
         decisive = metric_of(run.recipe, task)
         for metric, figure in found.items():
             mark = " (decides)" if metric == decisive else ""
-            span = f"{number(figure.value)} [{number(figure.low)}–{number(figure.high)}]"
-            lines.append(f"{task:20} {metric_name(metric):24} {span}{mark}")
+            said = figure_words(figure) + (f" ({figure.reason})" if figure.value is None and figure.reason else "")
+            lines.append(f"{task:20} {metric_name(metric):24} {said}{mark}")
     data = {task: {metric: figure.model_dump() for metric, figure in found.items()} for task, found in figures.items()}
     return lines, {"rows": rows.num_rows, "table": name, "tasks": data}
