@@ -1,7 +1,7 @@
 """Complete Journey, a simulated grocery shop, as eight tables of a size that two cores train on.
 
-Of the purchases every fifth basket is kept, and of the products those on at least fifty receipts. Sums over periods are over
-all of them.
+Of the purchases every eighth basket is kept, of the products those on at least a hundred receipts. Sums over periods are
+over all of them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from plait.data.samples_package import read_member
 
 __all__ = ["tables"]
 
-_LEAST_RECEIPTS = 50
-_ONE_BASKET_IN = 5
+_LEAST_RECEIPTS = 100
+_ONE_BASKET_IN = 8
 _DEPARTMENTS = {"DRUG GM": "Drugstore", "MEAT-PCKGD": "Packaged meat", "SEAFOOD-PCKGD": "Packaged seafood"}
 _PERIOD_DAYS = 28
 _PERIODS = 13
@@ -88,7 +88,7 @@ def _households(demographics: pa.Table, lines: pa.Table) -> pa.Table:
 
 
 def _purchases(lines: pa.Table, products: pa.Table) -> pa.Table:
-    """Keep the lines of every fifth basket, in time order."""
+    """Keep the lines of every eighth basket, in time order."""
     basket = lines["basket_id"].to_numpy()
     _, number = np.unique(basket, return_inverse=True)
     kept = pa.array(number % _ONE_BASKET_IN == 0)

@@ -60,7 +60,7 @@ SAMPLES: dict[str, Sample] = {
         ),
         convert=samples_grocery.tables,
         count=8,
-        edition=1,
+        edition=2,
         note="Complete Journey (84.51°, MIT): purchases, campaigns and coupons of 2,469 households in 2017. The data are"
         " simulated: no such household exists.",
     ),

@@ -245,7 +245,7 @@ def reached() -> Path:
         ("census", {"people": 299_285}),
         (
             "grocery",
-            {"purchases": 207_108, "products": 6_351, "households": 2_469, "periods": 29_628}
+            {"purchases": 97_671, "products": 2_772, "households": 2_469, "periods": 29_628}
             | {"campaigns": 27, "exposures": 6_589, "coupons": 1_197, "offers": 28_199},
         ),
     ],
