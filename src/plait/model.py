@@ -83,6 +83,7 @@ class MultiTaskModel(nn.Module):
         widths = [self._width(role) for role in layout.roles]
         self.absent = nn.Parameter(torch.zeros(sharing.views, sum(widths)))
         self.seats = dict(zip((r.name for r in layout.roles), _spans(widths), strict=True))
+        self._domains_in = _domain_codes(layout, sharing.domain)
 
     def row_encoder(self, table: str) -> RowEncoder:
         """Return the encoder of a table's rows."""
@@ -154,6 +155,10 @@ class MultiTaskModel(nn.Module):
             for level, use in levels.items():
                 found.setdefault(level, {}).update(zip(group.tasks, use, strict=True))
         return found
+
+    def penalty(self) -> Float[Tensor, ""] | None:
+        """Return what the body adds to the objective since the last call, and forget it."""
+        return self.sharing.penalty()
 
     def embeddings(self) -> list[FusedEmbedding]:
         """Return the fused embeddings, whose looked-up rows are updated in place."""
@@ -229,8 +234,17 @@ class MultiTaskModel(nn.Module):
 
     def _hidden(self, batch: Batch, group: Group, encoded: Mapping[str, Tensor]) -> dict[str, Tensor]:
         numbers = [self.names.index(name) for name in group.tasks]
-        vectors = self.sharing(self.joint_input(batch, group, encoded), numbers)
+        vectors = self.sharing(self.joint_input(batch, group, encoded), numbers, self._domains(batch, group))
         return dict(zip(group.tasks, vectors, strict=True))
+
+    def _domains(self, batch: Batch, group: Group) -> Int[Tensor, "B"] | None:
+        """Return each example's domain where the body asks for it: 0 where it is unknown, or these tasks may not see it."""
+        if self.sharing.domain is None:
+            return None
+        for role, slot, first in self._domains_in:
+            if role in batch.roles and role in group.roles and f"{role}/{self.sharing.domain}" not in group.hidden:
+                return (batch.roles[role].codes[:, slot].long() - first).clamp(min=0)
+        return torch.zeros_like(batch.rows)
 
     def _group_losses(
         self, batch: Batch, group: Group, encoded: Mapping[str, Tensor], negatives: Mapping[str, Negatives]
@@ -280,6 +294,12 @@ class MultiTaskModel(nn.Module):
 def _pick(values: Tensor, picked: Tensor | None) -> Tensor:
     """Return the picked rows; all of them where nothing is said."""
     return values if picked is None else values.index_select(0, picked)
+
+
+def _domain_codes(layout: Layout, domain: str | None) -> list[tuple[str, int, int]]:
+    """Return the roles that hold the feature that says the domain: role, its slot, its first code."""
+    held = [(role, f) for role in layout.roles if role.history is None for f in layout.tables[role.table].features]
+    return [(role.name, f.slots[0], f.first) for role, f in held if f.name == domain and len(f.slots) == 1]
 
 
 def _spans(widths: Sequence[int]) -> list[tuple[int, int]]:

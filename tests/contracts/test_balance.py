@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from plait.balance import Average, Balancer, Fixed, Maximum, Uncertainty, UPGrad, build_balancer
 from plait.encode.ids import FusedEmbedding
-from plait.share import PLE, MMoE, Separate, SharedBottom, build_sharing
+from plait.share import PLE, Inputs, MMoE, Separate, SharedBottom, build_sharing
 from plait.testing import BalancerContract
 
 NAMES = ["a", "b", "c"]
@@ -61,7 +61,7 @@ def test_every_body_with_every_balancer(sharing, balance, sparse, missing) -> No
     torch.manual_seed(3)
     table = FusedEmbedding(20, 4)
     dense = nn.Embedding(20, 4)
-    body = build_sharing(sharing, 12, 3)
+    body = build_sharing(sharing, Inputs(12), 3)
     heads = nn.ModuleList(nn.Linear(body.width, 1) for _ in NAMES)
     balancer = build_balancer(balance, NAMES, [1.0, 1.0, 0.5])
     codes = torch.randint(1, 20, (16, 3), dtype=torch.int32)

@@ -12,14 +12,27 @@ __all__ = ["Balancer"]
 class Balancer(nn.Module, ABC):
     """Decide how much each task moves the model in this step.
 
-    The order of calls in one step is `backward`, then the optimiser's step, then `after_step`. What a method learns itself
-    (uncertainty's variances) are its parameters; the optimiser updates them with everything else.
+    The order of calls is `begin` once; in every step `before_step`, `backward`, the optimiser's step, `after_step`; after an
+    epoch's evaluation `after_epoch`. What a method learns by gradient (uncertainty's variances) are its parameters; the
+    optimiser updates them with everything else. Whatever else it remembers are its buffers, laid out by `begin` at the
+    latest and of one shape from then on: they are kept in checkpoints, and put back where a step was skipped.
 
     Attributes:
         draws: how many independent batches it wants per step.
     """
 
     draws: int = 1
+
+    def begin(self, shared: Sequence[Tensor]) -> None:
+        """Lay out what is remembered per parameter; nothing by default.
+
+        Args:
+            shared: the parameters that more than one task reads, as they come first in the `shared` of every `backward`.
+                Looked-up embedding rows come after them, others in every step, so that nothing can be kept for those.
+        """
+
+    def before_step(self, done: float) -> None:
+        """Hear how much of the training is behind, from 0 to 1; nothing by default."""
 
     @abstractmethod
     def backward(
@@ -32,8 +45,9 @@ class Balancer(nn.Module, ABC):
         """Fill `.grad` of every tensor that led to the losses.
 
         Args:
-            losses: one mean loss per task; 0 and without gradient where the task is not present.
-            present: which tasks have at least one label in this step.
+            losses: one mean loss per task; 0 and without gradient where the task is not present. `[draws, T]` where several
+                draws are wanted.
+            present: which tasks have at least one label in this step; of the shape of `losses`.
             shared: the leaf tensors that more than one task reads: parameters, and the looked-up embedding rows.
             own: for each task the leaf tensors that only it reads.
 
@@ -46,4 +60,12 @@ class Balancer(nn.Module, ABC):
 
         Args:
             losses: computes the losses of the same batch once more, with the updated model.
+        """
+
+    def after_epoch(self, losses: Float[Tensor, "T"], scores: Float[Tensor, "T"]) -> None:
+        """Hear how an epoch went; nothing by default.
+
+        Args:
+            losses: mean training loss per task, NaN for a task without a label.
+            scores: each task's deciding metric on the validation part, signed so that more is better; NaN where unknown.
         """

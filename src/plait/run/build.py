@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from plait.balance import Balancer, build_balancer
@@ -12,7 +14,7 @@ from plait.layout import Layout
 from plait.model import HistoryRole, MultiTaskModel
 from plait.recipe import Recipe
 from plait.schema import Text
-from plait.share import build_sharing
+from plait.share import Inputs, build_sharing
 from plait.tasks import build_head
 
 __all__ = ["build_balance", "build_model", "build_texts"]
@@ -29,14 +31,14 @@ def _build(recipe: Recipe, layout: Layout) -> MultiTaskModel:
     chosen = recipe.model
     settings = RowEncoder.Settings(width=chosen.width, numbers=chosen.numbers)
     read = {role.table for role in layout.roles} | {t.target for t in layout.tasks.values() if t.target is not None}
-    rows = {name: RowEncoder(layout.tables[name], settings) for name in layout.tables if name in read}
+    views = chosen.sharing.views(len(layout.tasks))
+    rows = {name: RowEncoder(layout.tables[name], settings, views) for name in layout.tables if name in read}
     histories = {
         role.name: HistoryRole(rows[role.table].width, build_history(chosen.history, chosen.width), chosen.width)
         for role in layout.roles
         if role.history is not None
     }
-    width = sum(chosen.width if role.history is not None else rows[role.table].width for role in layout.roles)
-    sharing = build_sharing(chosen.sharing, width, len(layout.tasks))
+    sharing = build_sharing(chosen.sharing, _inputs(layout, rows, chosen.width), len(layout.tasks))
     heads = {
         name: build_head(
             recipe.tasks[name], task, sharing.width, chosen.tower, rows[task.target].width if task.target is not None else 0
@@ -44,6 +46,21 @@ def _build(recipe: Recipe, layout: Layout) -> MultiTaskModel:
         for name, task in layout.tasks.items()
     }
     return MultiTaskModel(layout, rows, histories, sharing, heads)
+
+
+def _inputs(layout: Layout, rows: Mapping[str, RowEncoder], history_width: int) -> Inputs:
+    """Say how the joint input is laid out: the roles side by side, each with its features."""
+    spans: dict[str, tuple[int, int]] = {}
+    end = 0
+    for role in layout.roles:
+        if role.history is not None:
+            end += history_width
+            continue
+        encoder = rows[role.table]
+        spans |= {f"{role.name}/{name}": (end + start, end + stop) for name, (start, stop) in encoder.spans.items()}
+        end += encoder.width
+    sizes = {f.name: f.size for table in layout.tables.values() for f in table.features if len(f.slots) == 1}
+    return Inputs(end, spans, sizes)
 
 
 def build_balance(recipe: Recipe, layout: Layout) -> Balancer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from plait.data.infer_features import infer_features
+from plait.data.infer.features import infer_features
 from plait.recipe import Recipe, load_recipe
 
 __all__ = ["Resolved", "resolve"]

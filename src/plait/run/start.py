@@ -7,7 +7,7 @@ from pathlib import Path
 
 from plait.data.check import check, lines, to_json
 from plait.data.infer import infer
-from plait.data.infer_recipe import write_recipe
+from plait.data.infer.recipe import write_recipe
 from plait.errors import RecipeError
 from plait.recipe import load_recipe
 from plait.run.manifest import write_file

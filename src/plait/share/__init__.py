@@ -4,27 +4,50 @@ from typing import Annotated
 
 from pydantic import Field
 
-from plait.share.base import Sharing
+from plait.errors import RecipeError
+from plait.share.base import Inputs, Sharing, SharingSettings
 from plait.share.mmoe import MMoE
 from plait.share.ple import PLE
 from plait.share.separate import Separate
 from plait.share.shared_bottom import SharedBottom
 
-__all__ = ["PLE", "AnySharing", "MMoE", "Separate", "SharedBottom", "Sharing", "build_sharing"]
+__all__ = [
+    "PLE",
+    "AnySharing",
+    "Inputs",
+    "MMoE",
+    "Separate",
+    "SharedBottom",
+    "Sharing",
+    "SharingSettings",
+    "build_sharing",
+]
 
 AnySharing = Annotated[Separate.Settings | SharedBottom.Settings | MMoE.Settings | PLE.Settings, Field(discriminator="kind")]
 
 
-def build_sharing(
-    settings: Separate.Settings | SharedBottom.Settings | MMoE.Settings | PLE.Settings, width_in: int, tasks: int
-) -> Sharing:
-    """Build the body that the settings describe, for a joint input of a width and a number of tasks."""
+def build_sharing(settings: SharingSettings, inputs: Inputs, tasks: int) -> Sharing:
+    """Build the body that the settings describe.
+
+    Args:
+        settings: the method.
+        inputs: the joint input it will read.
+        tasks: T.
+
+    Raises:
+        RecipeError: the settings are of no body that is known here, or name a feature that the input does not hold.
+    """
     match settings:
         case Separate.Settings():
-            return Separate(width_in, tasks, settings)
+            return Separate(inputs.width, tasks, settings)
         case SharedBottom.Settings():
-            return SharedBottom(width_in, tasks, settings)
+            return SharedBottom(inputs.width, tasks, settings)
         case MMoE.Settings():
-            return MMoE(width_in, tasks, settings)
+            return MMoE(inputs.width, tasks, settings)
         case PLE.Settings():
-            return PLE(width_in, tasks, settings)
+            return PLE(inputs.width, tasks, settings)
+        case _:
+            raise RecipeError(
+                "`model.sharing` should be one of the bodies of `plait.share`, since only those can be built from a recipe. "
+                f"Found settings of class `{type(settings).__name__}`."
+            )

@@ -1,12 +1,53 @@
 """The contract of sharing: one vector per example and role in, one vector per example and task out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import final
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-__all__ = ["Sharing"]
+from plait import schema
+from plait.errors import RecipeError, nearest
+
+__all__ = ["Inputs", "Sharing", "SharingSettings"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a body is told of the joint input before it reads any."""
+
+    width: int
+    """D."""
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """`role/table.column` -> where the feature lies in the joint input."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """`table.column` of ids and categories with one value -> how many codes it has, "not seen in training" included."""
+
+    def places(self, feature: str) -> list[tuple[int, int]]:
+        """Return where a feature lies, once for each role that has it.
+
+        Raises:
+            RecipeError: the joint input holds no such feature.
+        """
+        found = [span for name, span in self.spans.items() if name.partition("/")[2] == feature]
+        if not found:
+            known = sorted({name.partition("/")[2] for name in self.spans})
+            raise RecipeError(
+                f"`model.sharing` should name features that tasks read, as `table.column`. Found `{feature}`."
+                f"{nearest(feature, known)}"
+            )
+        return found
+
+
+class SharingSettings(schema.Settings):
+    """The base of every body's settings."""
+
+    def views(self, tasks: int) -> int:
+        """Return how many embeddings of the input the body wants for that many tasks."""
+        return 1
 
 
 class Sharing(nn.Module, ABC):
@@ -18,19 +59,24 @@ class Sharing(nn.Module, ABC):
     Attributes:
         views: how many embeddings of the input it wants (STEM wants one per task and a shared one).
         width: H, the length of the vector each task gets.
+        domain: the `table.column` that says which domain an example belongs to, where the body wants to know.
     """
 
     views: int = 1
     width: int
+    domain: str | None = None
 
     @abstractmethod
-    def forward(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
+    def forward(
+        self, x: Float[Tensor, "views B D"], tasks: Sequence[int], domains: Int[Tensor, "B"] | None = None
+    ) -> Float[Tensor, "t B H"]:
         """Compute the vectors of some tasks.
 
         Args:
             x: the joint input.
             tasks: which tasks' vectors are wanted, by number; only these are computed, so that examples of one table do not
                 pay for the tasks of another.
+            domains: the number of each example's domain, 0 where it is unknown; nothing unless `domain` asks for it.
 
         Returns:
             One vector per example for each of `tasks`, in their order.
@@ -44,6 +90,15 @@ class Sharing(nn.Module, ABC):
         """Return the parameters that only this task reads; balancing leaves them alone. None by default."""
         return []
 
-    def __call__(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
+    def penalty(self) -> Float[Tensor, ""] | None:
+        """Return what the passes since the last call add to the objective of the body, and forget it; nothing by default.
+
+        It is added once per step, whatever the balancer does with the losses. With gradient only in training.
+        """
+        return None
+
+    def __call__(
+        self, x: Float[Tensor, "views B D"], tasks: Sequence[int], domains: Int[Tensor, "B"] | None = None
+    ) -> Float[Tensor, "t B H"]:
         """Call `forward`; declared again so that a caller gets checked types."""
-        return super().__call__(x, tasks)  # type: ignore[no-any-return]
+        return super().__call__(x, tasks, domains)  # type: ignore[no-any-return]

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Literal, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
-from plait import schema
-from plait.share.base import Sharing
+from plait.share.base import Sharing, SharingSettings
 from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
 from plait.share.parting import alias, part
 
@@ -38,7 +37,7 @@ class MMoE(Sharing):
         `PLE` keeps some experts for one task; prefer it where tasks hurt each other here.
     """
 
-    class Settings(schema.Settings):
+    class Settings(SharingSettings):
         """Shared experts, a gate per task."""
 
         kind: Literal["mmoe"] = "mmoe"
@@ -58,7 +57,9 @@ class MMoE(Sharing):
         self.experts = nn.ModuleList(layers(width_in, settings.expert, settings.dropout) for _ in range(settings.experts))
         self.gate = nn.ModuleList(Gate(width_in, settings.experts, settings.gate_dropout) for _ in range(tasks))
 
-    def forward(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
+    def forward(
+        self, x: Float[Tensor, "views B D"], tasks: Sequence[int], domains: Int[Tensor, "B"] | None = None
+    ) -> Float[Tensor, "t B H"]:
         """Run all experts once and mix them for the tasks that are asked for."""
         joint = cast_once(x[0])
         read = part(alias(joint))

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Literal, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
-from plait import schema
-from plait.share.base import Sharing
+from plait.share.base import Sharing, SharingSettings
 from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
 from plait.share.parting import alias, join, part
 
@@ -39,7 +38,7 @@ class PLE(Sharing):
         reads them; `MMoE` is cheaper where there are many tasks.
     """
 
-    class Settings(schema.Settings):
+    class Settings(SharingSettings):
         """Shared experts and experts of each task, in levels."""
 
         kind: Literal["ple"] = "ple"
@@ -65,7 +64,9 @@ class PLE(Sharing):
             for level, width in enumerate(widths)
         )
 
-    def forward(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
+    def forward(
+        self, x: Float[Tensor, "views B D"], tasks: Sequence[int], domains: Int[Tensor, "B"] | None = None
+    ) -> Float[Tensor, "t B H"]:
         """Run the levels; on the last only the experts of the tasks that are asked for."""
         return join(self._run(cast_once(x[0]), tasks, {}))
 

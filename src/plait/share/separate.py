@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Literal, final
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
-from plait import schema
-from plait.share.base import Sharing
+from plait.share.base import Sharing, SharingSettings
 from plait.share.expert import cast_once, layers
 from plait.share.parting import alias, join, part
 
@@ -27,7 +26,7 @@ class Separate(Sharing):
         settings: the layers.
     """
 
-    class Settings(schema.Settings):
+    class Settings(SharingSettings):
         """One network per task."""
 
         kind: Literal["separate"] = "separate"
@@ -41,7 +40,9 @@ class Separate(Sharing):
         self.width = settings.layers[-1]
         self.networks = nn.ModuleList(layers(width_in, settings.layers, settings.dropout) for _ in range(tasks))
 
-    def forward(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
+    def forward(
+        self, x: Float[Tensor, "views B D"], tasks: Sequence[int], domains: Int[Tensor, "B"] | None = None
+    ) -> Float[Tensor, "t B H"]:
         """Run the networks of the tasks that are asked for."""
         joint = part(alias(cast_once(x[0])))
         return join([self.networks[task](joint) for task in tasks])

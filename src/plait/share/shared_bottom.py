@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Literal, final
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from plait import schema
-from plait.share.base import Sharing
+from plait.share.base import Sharing, SharingSettings
 from plait.share.expert import cast_once, layers
 from plait.share.parting import part
 
@@ -30,7 +29,7 @@ class SharedBottom(Sharing):
         Caruana: Multitask Learning, Machine Learning 28, 1997, https://doi.org/10.1023/A:1007379606734.
     """
 
-    class Settings(schema.Settings):
+    class Settings(SharingSettings):
         """One network for all tasks."""
 
         kind: Literal["shared_bottom"] = "shared_bottom"
@@ -45,7 +44,9 @@ class SharedBottom(Sharing):
         self.width = settings.layers[-1]
         self.network = layers(width_in, settings.layers, settings.dropout)
 
-    def forward(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
+    def forward(
+        self, x: Float[Tensor, "views B D"], tasks: Sequence[int], domains: Int[Tensor, "B"] | None = None
+    ) -> Float[Tensor, "t B H"]:
         """Run the network once; the tasks get views of one result."""
         shared: Tensor = self.network(cast_once(x[0]))
         return part(shared).expand(len(tasks), -1, -1)

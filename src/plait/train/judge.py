@@ -48,7 +48,7 @@ class Judge:
 
     def see(self, scores: Mapping[str, float]) -> Verdict:
         """Judge one evaluation; metrics that are no number (a one-class validation part) do not count."""
-        known = {task: self._signs[task] * score for task, score in scores.items() if math.isfinite(score)}
+        known = {task: score for task, score in self.signed(scores).items() if math.isfinite(score)}
         improved = [task for task, score in known.items() if score > self._peaks.get(task, -math.inf)]
         for task in improved:
             self._peaks[task] = known[task]
@@ -61,6 +61,10 @@ class Judge:
         best = gain > self._best or not gains
         self._best = max(gain, self._best)
         return Verdict(best, bool(gains) and self._since >= self._patience)
+
+    def signed(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Turn metrics of which less is better round, so that more is better of all."""
+        return {task: self._signs[task] * score for task, score in scores.items()}
 
     def state(self) -> dict[str, JsonValue]:
         """Return everything that must survive a restart."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, final
 
 import torch
+from torch import Tensor
 
 from plait.balance.base import Balancer
 from plait.data.columns import Prepared
@@ -211,6 +212,7 @@ class _Loop:
         with torch.random.fork_rng([job.device] if job.device.type == "cuda" else []):
             scores = {task: float(score) for task, score in self._goal.evaluate(job.model).items()}
         job.model.train()
+        job.balancer.after_epoch(_in_order(job, losses), _in_order(job, job.judge.signed(scores)))
         verdict = job.judge.see(scores)
         progress.epoch, progress.place = progress.epoch + 1, 0
         progress.done = verdict.stop or progress.epoch >= job.settings.epochs
@@ -253,6 +255,11 @@ class _Loop:
             f"{job.tally.longest} steps in a row that were not, at step {job.progress.step} of {job.steps} ({found}); they "
             f"were skipped. Look for extreme values with `plait check`, or lower `train.learning_rate`.{kept}"
         )
+
+
+def _in_order(job: Job, values: Mapping[str, float]) -> Tensor:
+    """Lay one number per task out in the order of the losses, NaN for those left out."""
+    return torch.tensor([values.get(name, float("nan")) for name in job.model.names], device=job.device)
 
 
 def _gates(job: Job) -> dict[str, dict[str, list[float]]]:

@@ -28,6 +28,9 @@ class Trainable(Protocol):
     ) -> tuple[Float[Tensor, " T"], Bool[Tensor, " T"]]:
         """Compute one mean loss per task, and which tasks have one."""
 
+    def penalty(self) -> Float[Tensor, ""] | None:
+        """Return what is added to the objective besides the losses since the last call, and forget it."""
+
     def shared_tensors(self) -> list[nn.Parameter]:
         """Return the parameters that more than one task may read."""
 

@@ -64,6 +64,7 @@ class Step:
         tables = {id(embedding.weight) for embedding in self._embeddings}
         self._shared = [tensor for tensor in model.shared_tensors() if id(tensor) not in tables]
         self._own = [[tensor for tensor in own if id(tensor) not in tables] for own in model.own_tensors()]
+        balancer.begin(self._shared)
 
     def __call__(self, draws: Sequence[Draw], factor: float) -> Outcome:
         """Update the model once.
@@ -108,6 +109,9 @@ class Step:
         # Multi-gradient methods solve small programs on the host that raise on what is no number; there the look is free.
         if self._device.type == "cpu" and not bool(losses.isfinite().all()):
             return value, there, torch.zeros_like(value)
+        penalty = self.model.penalty()
+        if penalty is not None:
+            penalty.backward(retain_graph=True)  # type: ignore[no-untyped-call]
         weights = self.balancer.backward(losses, present, [*self._shared, *looked], self._own)
         return value, there, weights.detach()
 

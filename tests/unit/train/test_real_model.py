@@ -17,7 +17,7 @@ from plait.encode.history import Attention, build_history
 from plait.encode.row import RowEncoder
 from plait.errors import Stopped
 from plait.model import HistoryRole, MultiTaskModel
-from plait.share import PLE, MMoE, build_sharing
+from plait.share import PLE, Inputs, MMoE, build_sharing
 from plait.tasks import Binary, Multiclass, Ranking, Regression, Retrieval, build_head
 from plait.train.fitted import Fitted
 from plait.train.loop import Goal, fit
@@ -43,7 +43,7 @@ def build(prepared: Prepared, body: MMoE.Settings | PLE.Settings, seed: int = 0)
         rows = {name: RowEncoder(layout.tables[name], options) for name in layout.tables}
         past = HistoryRole(rows["films"].width, build_history(Attention.Settings(), 8), 8)
         width = sum(8 if role.history else rows[role.table].width for role in layout.roles)
-        sharing = build_sharing(body, width, len(layout.tasks))
+        sharing = build_sharing(body, Inputs(width), len(layout.tasks))
         films = rows["films"].width
         heads = {name: build_head(TASKS[name], task, sharing.width, [8], films) for name, task in layout.tasks.items()}
         return MultiTaskModel(layout, rows, {"users.recent": past}, sharing, heads)

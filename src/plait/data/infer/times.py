@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from plait.data.infer_guess import Likely, Seen
-from plait.data.infer_kinds import epoch_seconds, splits_rows
-from plait.data.infer_names import SPLIT_WORDS, TIME_WORDS, says, words
-from plait.data.infer_profile import Profile
+from plait.data.infer.guess import Likely, Seen
+from plait.data.infer.kinds import epoch_seconds, splits_rows
+from plait.data.infer.names import SPLIT_WORDS, TIME_WORDS, says, words
+from plait.data.infer.profile import Profile
 from plait.schema import Split, Table
 
 __all__ = ["find_split", "find_time"]

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plait.data.check_context import Context
-from plait.data.check_finding import Finding
+from plait.data.check.context import Context
+from plait.data.check.finding import Finding
 from plait.data.moments import MISSING, moments
 from plait.data.values import flat, numbers
 from plait.errors import PlaitError

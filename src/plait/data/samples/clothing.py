@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from plait.data.samples_package import read_member
+from plait.data.samples.package import read_member
 
 __all__ = ["tables"]
 

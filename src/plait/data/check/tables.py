@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plait.data.check_context import Context
-from plait.data.check_finding import Finding
+from plait.data.check.context import Context
+from plait.data.check.finding import Finding
 from plait.data.engine import Engine
 from plait.data.moments import moments
 from plait.data.values import flat, numbers

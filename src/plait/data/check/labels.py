@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plait.data.check_context import Context, Observed
-from plait.data.check_finding import Finding
+from plait.data.check.context import Context, Observed
+from plait.data.check.finding import Finding
 from plait.data.labels import fit_label, label_values
 from plait.data.values import flat, numbers, texts
 from plait.errors import PlaitError, nearest

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from plait.data.check_context import Context
-from plait.data.check_finding import Finding, lines, to_json
-from plait.data.check_labels import check_labels
-from plait.data.check_leaks import check_leaks
-from plait.data.check_split import check_split, check_unseen
-from plait.data.check_tables import check_columns, check_ids, check_keys, check_types, open_tables
-from plait.data.check_values import check_constants, check_numbers, check_texts, check_times
+from plait.data.check.context import Context
+from plait.data.check.finding import Finding
+from plait.data.check.labels import check_labels
+from plait.data.check.leaks import check_leaks
+from plait.data.check.split import check_split, check_unseen
+from plait.data.check.tables import check_columns, check_ids, check_keys, check_types, open_tables
+from plait.data.check.values import check_constants, check_numbers, check_texts, check_times
 from plait.data.engine import Engine
-from plait.data.infer_features import infer_features
+from plait.data.infer.features import infer_features
 from plait.errors import PlaitError
 from plait.schema import Feature, History, Schema
 
-__all__ = ["Finding", "check", "lines", "to_json"]
+__all__ = ["check"]
 
 _CHECKS = (
     check_columns,

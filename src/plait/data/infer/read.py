@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plait.data.engine import Engine
-from plait.data.infer_guess import Seen
-from plait.data.infer_names import looks_like_id, singular, words
-from plait.data.infer_profile import Profile, profile
+from plait.data.infer.guess import Seen
+from plait.data.infer.names import looks_like_id, singular, words
+from plait.data.infer.profile import Profile, profile
 
 __all__ = ["look", "look_at"]
 

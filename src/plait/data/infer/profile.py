@@ -8,7 +8,7 @@ from typing import Literal, final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plait.data.infer_separator import Many, find_separator
+from plait.data.infer.separator import Many, find_separator
 
 __all__ = ["Profile", "Shape", "profile"]
 

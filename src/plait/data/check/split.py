@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plait.data.check_context import Context
-from plait.data.check_finding import Finding
+from plait.data.check.context import Context
+from plait.data.check.finding import Finding
 from plait.data.parts import assign
 from plait.data.relations import relate
 from plait.data.values import flat, numbers, texts

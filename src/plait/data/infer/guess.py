@@ -8,8 +8,8 @@ from typing import final
 
 import pyarrow as pa
 
-from plait.data.infer_kinds import Choice
-from plait.data.infer_profile import Profile
+from plait.data.infer.kinds import Choice
+from plait.data.infer.profile import Profile
 from plait.schema import Split, Table, TaskKind
 
 __all__ = ["Guess", "Likely", "Seen"]

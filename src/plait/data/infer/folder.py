@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from plait.data.engine import Engine
-from plait.data.infer_features import choose_in_table, infer_features
-from plait.data.infer_files import find_files, waiting_parts
-from plait.data.infer_guess import Guess, Seen
-from plait.data.infer_keys import Key, find_id, find_keys, made_tables, names_a_person
-from plait.data.infer_kinds import Choice
-from plait.data.infer_names import singular, words
-from plait.data.infer_read import look
-from plait.data.infer_tasks import likely_tasks
-from plait.data.infer_times import find_split, find_time
+from plait.data.infer.features import choose_in_table
+from plait.data.infer.files import find_files, waiting_parts
+from plait.data.infer.guess import Guess, Seen
+from plait.data.infer.keys import Key, find_id, find_keys, made_tables, names_a_person
+from plait.data.infer.kinds import Choice
+from plait.data.infer.names import singular, words
+from plait.data.infer.read import look
+from plait.data.infer.tasks import likely_tasks
+from plait.data.infer.times import find_split, find_time
 from plait.errors import CorruptError, DataError
 from plait.schema import History, Id, Table
 
-__all__ = ["Guess", "infer", "infer_features"]
+__all__ = ["infer"]
 
 Tell = Callable[[str, int, int], None]
 

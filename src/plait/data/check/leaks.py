@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plait.data.check_context import Context, Observed
-from plait.data.check_finding import Finding
-from plait.data.check_signal import area, area_by_value, explained_by_value, hits_by_value
+from plait.data.check.context import Context, Observed
+from plait.data.check.finding import Finding
+from plait.data.check.signal import area, area_by_value, explained_by_value, hits_by_value
 from plait.data.seats import arrange
 from plait.data.values import flat, numbers, plain, texts
 from plait.errors import PlaitError

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from plait.data.infer_guess import Likely, Seen
-from plait.data.infer_keys import Key, names_a_person
-from plait.data.infer_kinds import Choice
-from plait.data.infer_labels import likely_labels
+from plait.data.infer.guess import Likely, Seen
+from plait.data.infer.keys import Key, names_a_person
+from plait.data.infer.kinds import Choice
+from plait.data.infer.labels import likely_labels
 from plait.schema import Category, Ignore, Text
 
 __all__ = ["MOST_TASKS", "likely_tasks"]

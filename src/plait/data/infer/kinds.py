@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from plait.data.infer_names import SPLIT_WORDS, TIME_WORDS, WEIGHT_NAMES, looks_like_code, looks_like_id, says, words
-from plait.data.infer_profile import Profile
+from plait.data.infer.names import SPLIT_WORDS, TIME_WORDS, WEIGHT_NAMES, looks_like_code, looks_like_id, says, words
+from plait.data.infer.profile import Profile
 from plait.schema import Category, Embedding, Feature, Id, Ignore, Number, Text, Time
 
 __all__ = ["Choice", "choose", "epoch_seconds", "splits_rows"]

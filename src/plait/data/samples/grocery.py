@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from plait.data.samples_offers import campaign_tables
-from plait.data.samples_package import read_member
+from plait.data.samples.offers import campaign_tables
+from plait.data.samples.package import read_member
 
 __all__ = ["tables"]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from plait.data.samples_package import Tell, download, sha256
-from plait.data.samples_tables import SAMPLES
+from plait.data.samples.package import Tell, download, sha256
+from plait.data.samples.tables import SAMPLES
 from plait.errors import RecipeError, nearest
 
 __all__ = ["cache_folder", "fetch", "names", "note", "recipe_text"]
@@ -50,7 +50,7 @@ def recipe_text(name: str) -> str:
     packaged = resources.files("plait") / "recipes" / f"{name}.yaml"
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")
-    checkout = Path(__file__).resolve().parents[3] / "recipes" / f"{name}.yaml"
+    checkout = Path(__file__).resolve().parents[4] / "recipes" / f"{name}.yaml"
     return checkout.read_text(encoding="utf-8")
 
 

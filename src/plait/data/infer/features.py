@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from plait.data.engine import Engine
-from plait.data.infer_kinds import Choice, choose
-from plait.data.infer_profile import Profile
-from plait.data.infer_read import look_at
+from plait.data.infer.kinds import Choice, choose
+from plait.data.infer.profile import Profile
+from plait.data.infer.read import look_at
 from plait.schema import Feature, Id, Ignore, Table
 
 __all__ = ["choose_in_table", "id_of", "infer_features"]

@@ -1,0 +1,139 @@
+"""What every body must do."""
+
+# ruff: noqa: D102  # The names of the tests are sentences.
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from plait.share.base import Sharing
+
+__all__ = ["SharingContract"]
+
+
+class SharingContract(ABC):
+    """What every body must do.
+
+    Attributes:
+        width_in: D of the inputs it is tried on.
+    """
+
+    width_in: int = 12
+
+    @abstractmethod
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        """Build the body under test for a width and a number of tasks."""
+
+    def made(self, tasks: int) -> Sharing:
+        """Build it from a fixed seed."""
+        torch.manual_seed(5)
+        return self.build(self.width_in, tasks)
+
+    def input(self, sharing: Sharing, rows: int) -> Float[Tensor, "views B D"]:
+        """Draw a joint input."""
+        generator = torch.Generator().manual_seed(rows)
+        return torch.randn(sharing.views, rows, self.width_in, generator=generator)
+
+    def call(self, sharing: Sharing, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> Float[Tensor, "t B H"]:
+        """Call the body; where it asks for domains, an example's own input says which of three it is from."""
+        domains = None if sharing.domain is None else (x[0].sum(1) > 0).long() + (x[0, :, 0] > 0).long()
+        return sharing(x, tasks, domains)
+
+    def test_one_vector_per_task_and_example(self) -> None:
+        for tasks in (1, 3):
+            sharing = self.made(tasks)
+            for rows in (0, 1, 5):
+                out = self.call(sharing, self.input(sharing, rows), range(tasks))
+                assert out.shape == (tasks, rows, sharing.width)
+                assert out.isfinite().all()
+
+    def test_asking_for_some_tasks_gives_their_rows(self) -> None:
+        sharing = self.made(4).eval()
+        x = self.input(sharing, 5)
+        every = self.call(sharing, x, range(4))
+        for tasks in ([2], [3, 0], [1, 2, 3]):
+            assert torch.allclose(self.call(sharing, x, tasks), every[tasks], atol=1e-5)
+
+    def test_an_example_does_not_depend_on_the_others(self) -> None:
+        sharing = self.made(2).eval()
+        x = self.input(sharing, 5)
+        assert torch.allclose(self.call(sharing, x[:, 3:4], [0, 1]), self.call(sharing, x, [0, 1])[:, 3:4], atol=1e-5)
+
+    def test_every_parameter_learns(self) -> None:
+        sharing = self.made(3)
+        x = self.input(sharing, 64)
+        for _ in range(2):  # What starts at zero may hide what lies before it from the first gradient.
+            sharing.zero_grad()
+            (self.call(sharing, x, range(3)) * torch.randn(3, 64, sharing.width)).sum().backward()  # type: ignore[no-untyped-call]
+            _step(sharing.parameters())
+        still = [name for name, p in sharing.named_parameters() if p.grad is None or not p.grad.any()]
+        assert still == []
+
+    def test_the_input_gets_a_gradient(self) -> None:
+        sharing = self.made(2)
+        x = self.input(sharing, 8).requires_grad_()
+        self.call(sharing, x, [0, 1]).sum().backward()  # type: ignore[no-untyped-call]
+        assert x.grad is not None
+        assert x.grad.isfinite().all()
+        assert x.grad.any()
+
+    def test_own_parameters_belong_to_one_task(self) -> None:
+        sharing = self.made(3)
+        known = {id(p) for p in sharing.parameters()}
+        own = [{id(p) for p in sharing.own(task)} for task in range(3)]
+        assert all(some <= known for some in own)
+        assert not own[0] & own[1] | own[0] & own[2] | own[1] & own[2]
+        self.call(sharing, self.input(sharing, 8), range(3))[0].sum().backward()  # type: ignore[no-untyped-call]
+        for task in (1, 2):
+            assert all(p.grad is None or not p.grad.any() for p in sharing.own(task)), "a task moved what is another's own"
+
+    def test_finite_in_bfloat16(self) -> None:
+        sharing = self.made(3)
+        x = self.input(sharing, 16).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            out = self.call(sharing, x, range(3))
+        out.float().square().mean().backward()  # type: ignore[no-untyped-call]
+        assert out.isfinite().all()
+        assert all(p.grad is None or p.grad.isfinite().all() for p in sharing.parameters())
+        exact = self.call(self.made(3).eval(), x, range(3))
+        assert torch.allclose(self.call(sharing.eval(), x, range(3)), exact, atol=1e-5)
+
+    def test_the_same_seed_gives_the_same_numbers(self) -> None:
+        first, second = self.made(2), self.made(2)
+        x = self.input(first, 8)
+        torch.manual_seed(9)
+        one = self.call(first, x, [0, 1])
+        torch.manual_seed(9)
+        assert torch.equal(one, self.call(second, x, [0, 1]))
+
+    def test_shapes_hold_on_the_meta_device(self) -> None:
+        sharing = self.made(3).to("meta").eval()
+        with torch.no_grad():
+            assert self.call(sharing, self.input(sharing, 7).to("meta"), [2, 1]).shape == (2, 7, sharing.width)
+
+    def test_what_it_adds_to_the_objective_is_told_once(self) -> None:
+        sharing = self.made(3)
+        self.call(sharing, self.input(sharing, 8), range(3))
+        added = sharing.penalty()
+        assert added is None or (added.shape == () and bool(added.isfinite()))
+        assert sharing.penalty() is None
+
+    def test_gates_are_shares(self) -> None:
+        sharing = self.made(3).eval()
+        for rows in (1, 6):
+            for level in sharing.gates(self.input(sharing, rows), [2, 0]).values():
+                assert level.shape[0] == 2
+                assert torch.allclose(level.sum(1), torch.ones(2), atol=1e-5)
+                assert not level.requires_grad
+        assert all(level.isfinite().all() for level in sharing.gates(self.input(sharing, 0), [1]).values())
+
+
+def _step(parameters: Iterator[nn.Parameter]) -> None:
+    """Go a little down the gradient."""
+    with torch.no_grad():
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.sub_(0.01 * parameter.grad)
