@@ -6,6 +6,7 @@ from plait.measure.interval import evaluate, quick
 from plait.measure.kinds import decisive, larger_is_better, metrics
 from plait.measure.outcome import Gain, Interval, Outcome, Verdict
 from plait.measure.paired import combine, gain
+from plait.measure.pareto import dominated
 
 __all__ = [
     "Gain",
@@ -16,6 +17,7 @@ __all__ = [
     "combined",
     "curve",
     "decisive",
+    "dominated",
     "evaluate",
     "gain",
     "larger_is_better",
