@@ -36,3 +36,8 @@ class TestPLE(SharingContract):
 class TestPLEOneLevel(SharingContract):
     def build(self, width_in: int, tasks: int) -> Sharing:
         return build_sharing(PLE.Settings(levels=1, shared_experts=2, task_experts=2, expert=[8]), Inputs(width_in), tasks)
+
+
+class TestPLEThreeLevels(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(PLE.Settings(levels=3, shared_experts=1, task_experts=1, expert=[8]), Inputs(width_in), tasks)

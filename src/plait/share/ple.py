@@ -1,6 +1,6 @@
 """Shared experts and experts of each task, in levels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, final
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from plait.share.base import Sharing, SharingSettings
 from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
-from plait.share.parting import alias, join, part
+from plait.share.parting import alias, join, part, part_weights
 
 __all__ = ["PLE"]
 
@@ -60,7 +60,7 @@ class PLE(Sharing):
         self.width = settings.expert[-1]
         widths = [width_in] + [self.width] * (settings.levels - 1)
         self.levels = nn.ModuleList(
-            _Level(width, tasks, settings, first=level == 0, last=level == settings.levels - 1)
+            _Level(width, tasks, settings, below=level, above=settings.levels - 1 - level)
             for level, width in enumerate(widths)
         )
 
@@ -78,9 +78,13 @@ class PLE(Sharing):
         return found
 
     def own(self, task: int) -> list[nn.Parameter]:
-        """Return the task's experts and gate on the last level; those below feed the shared experts too."""
+        """Return the task's experts and gate on the last level, and the gate of the level before that feeds them.
+
+        What lies below feeds the shared experts too.
+        """
         last = self._level(len(self.levels) - 1)
-        return [*last.task_experts[task].parameters(), *last.task_gates[task].parameters()]
+        gates = [self._level(number).task_gates[task] for number in range(len(self.levels))][-2:]
+        return [*last.task_experts[task].parameters(), *(p for gate in gates for p in gate.parameters())]
 
     def _level(self, number: int) -> "_Level":
         level = self.levels[number]
@@ -94,10 +98,12 @@ class PLE(Sharing):
         for number in range(len(self.levels) - 1):
             level = self._level(number)
             of_task, next_shared, use = level(of_task, shared, range(len(of_task)))
+            part_weights(level.common())
             assert next_shared is not None
             shared = next_shared
             gates[f"level {number + 1}"] = torch.stack([use[task] for task in tasks])
         wanted, _, use = last([of_task[task] for task in tasks], shared, tasks)
+        part_weights(last.common())
         gates[f"level {len(self.levels)}"] = torch.stack(use)
         return wanted
 
@@ -105,14 +111,14 @@ class PLE(Sharing):
 class _Level(nn.Module):
     """One level: experts of each task, shared experts, and the gates over them."""
 
-    def __init__(self, width: int, tasks: int, settings: PLE.Settings, first: bool, last: bool) -> None:
+    def __init__(self, width: int, tasks: int, settings: PLE.Settings, below: int, above: int) -> None:
         super().__init__()
-        self.first = first
+        self.below, self.above = below, above
         own, common = settings.task_experts, settings.shared_experts
         self.task_experts = nn.ModuleList(_experts(width, own, settings) for _ in range(tasks))
         self.shared_experts = _experts(width, common, settings)
         self.task_gates = nn.ModuleList(Gate(width, own + common, settings.gate_dropout) for _ in range(tasks))
-        self.shared_gate = None if last else Gate(width, tasks * own + common, settings.gate_dropout)
+        self.shared_gate = Gate(width, tasks * own + common, settings.gate_dropout) if above else None
 
     def __call__(
         self, of_task: Sequence[Tensor], shared: Tensor, tasks: Sequence[int]
@@ -125,14 +131,14 @@ class _Level(nn.Module):
         """Return each task's vector, the shared vector unless this is the last level, and each task's mean gate."""
         common = [expert(shared) for expert in self.shared_experts]
         gated = [*of_task, shared]
-        if self.first:
+        if not self.below:
             read = part(alias(shared))
             common = [part(expert) for expert in common]
             gated = [read] * len(gated)
             # On a single level a task's experts are its own: what it has in common with others ends at their input.
-            of_task = [read] * len(of_task) if self.shared_gate is None else of_task
+            of_task = of_task if self.above else [read] * len(of_task)
         own = [[expert(x) for expert in _list(self.task_experts[task])] for task, x in zip(tasks, of_task, strict=True)]
-        if self.first and self.shared_gate is not None:
+        if self.above and not self.below:
             own = [[part(expert) for expert in experts] for experts in own]
         gates = [_gate(self.task_gates[task])(x) for task, x in zip(tasks, gated, strict=False)]
         count = len(own[0])
@@ -144,6 +150,17 @@ class _Level(nn.Module):
             return vectors, None, use
         every = [expert for experts in own for expert in experts] + common
         return vectors, mixture(every, [self.shared_gate(gated[-1])])[0], use
+
+    def common(self) -> Iterator[nn.Parameter]:
+        """Return the weights that several tasks read above the first level's experts, at whose outputs the tasks part."""
+        if self.below:
+            yield from self.shared_experts.parameters()
+        if self.below and self.above:
+            yield from self.task_experts.parameters()
+        if self.above > 1:
+            yield from self.task_gates.parameters()
+        if self.shared_gate is not None:
+            yield from self.shared_gate.parameters()
 
 
 def _experts(width: int, count: int, settings: PLE.Settings) -> nn.ModuleList:

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
 
+from plait.balance.graph import loss_edges, parting_edges
 from plait.share.base import Sharing
 
 __all__ = ["SharingContract"]
@@ -90,6 +92,62 @@ class SharingContract(ABC):
         for task in (1, 2):
             assert all(p.grad is None or not p.grad.any() for p in sharing.own(task)), "a task moved what is another's own"
 
+    def test_what_one_task_alone_reads_is_its_own(self) -> None:
+        sharing = _moved(self.made(3))
+        found = self.call(sharing, self.input(sharing, 64), range(3))
+        named = dict(sharing.named_parameters())
+        grads = [
+            torch.autograd.grad(vector.sum(), list(named.values()), retain_graph=True, allow_unused=True) for vector in found
+        ]
+        own = [{id(p) for p in sharing.own(task)} for task in range(3)]
+        for (name, parameter), of_tasks in zip(named.items(), zip(*grads, strict=True), strict=True):
+            readers = [task for task, grad in enumerate(of_tasks) if grad is not None and grad.any()]
+            owners = [task for task in range(3) if id(parameter) in own[task]]
+            assert owners == (readers if len(readers) == 1 else []), f"tasks {readers} read `{name}`, {owners} own it"
+
+    def test_the_marks_hold_all_that_tasks_share(self) -> None:
+        sharing = _moved(self.made(3))
+        x = self.input(sharing, 16).requires_grad_()
+        own = {id(p) for task in range(3) for p in sharing.own(task)}
+        common = [x, *(p for p in sharing.parameters() if id(p) not in own)]
+        roots, marks, at_marks = self.marked(sharing, x)
+        for root, grads in zip(roots, at_marks, strict=True):
+            true = torch.autograd.grad([root], common, [torch.ones(())], retain_graph=True, allow_unused=True)
+            reached = [(mark, grad) for mark, grad in zip(marks, grads, strict=True) if grad is not None]
+            again = torch.autograd.grad(
+                [mark for mark, _ in reached], common, [grad for _, grad in reached], retain_graph=True, allow_unused=True
+            )
+            for tensor, one, two in zip(common, true, again, strict=True):
+                zero = torch.zeros_like(tensor)
+                assert torch.allclose(zero if one is None else one, zero if two is None else two, rtol=1e-3, atol=1e-5)
+
+    def test_at_the_marks_the_tasks_are_seen_to_meet(self) -> None:
+        sharing = _moved(self.made(3))
+        _, _, at_marks = self.marked(sharing, self.input(sharing, 16).requires_grad_())
+        for one in range(3):
+            for other in range(one):
+                pairs = zip(at_marks[one], at_marks[other], strict=True)
+                products = [(mine * theirs).sum() for mine, theirs in pairs if mine is not None and theirs is not None]
+                assert sum(float(product) for product in products) != 0, f"tasks {other} and {one} share no marked tensor"
+
+    def marked(
+        self, sharing: Sharing, x: Float[Tensor, "views B D"]
+    ) -> tuple[list[GradientEdge], list[GradientEdge], list[tuple[Tensor | None, ...]]]:
+        """Return where the losses of three tasks begin, the marked places, and for each loss its gradients there."""
+        draw = torch.randn(x.shape[1], sharing.width, generator=torch.Generator().manual_seed(3))
+        vectors = self.call(sharing, x, range(3))
+        roots = [root for root in loss_edges(torch.stack([(vector * draw).sum() for vector in vectors])) if root is not None]
+        marks = parting_edges(roots)
+        assert marks, "nothing is marked as the place where tasks part"
+        return roots, marks, [torch.autograd.grad([root], marks, retain_graph=True, allow_unused=True) for root in roots]
+
+    def test_one_row_and_none_can_be_trained_on(self) -> None:
+        for rows in (0, 1):
+            sharing = self.made(3)
+            x = self.input(sharing, rows).requires_grad_()
+            self.call(sharing, x, [2, 0]).sum().backward()  # type: ignore[no-untyped-call]
+            assert all(p.grad is None or p.grad.isfinite().all() for p in [x, *sharing.parameters()])
+
     def test_finite_in_bfloat16(self) -> None:
         sharing = self.made(3)
         x = self.input(sharing, 16).requires_grad_()
@@ -129,6 +187,14 @@ class SharingContract(ABC):
                 assert torch.allclose(level.sum(1), torch.ones(2), atol=1e-5)
                 assert not level.requires_grad
         assert all(level.isfinite().all() for level in sharing.gates(self.input(sharing, 0), [1]).values())
+
+
+def _moved(sharing: Sharing) -> Sharing:
+    """Move all parameters a little, since what starts at zero hides what lies before it."""
+    with torch.no_grad():
+        for parameter in sharing.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return sharing
 
 
 def _step(parameters: Iterator[nn.Parameter]) -> None:
