@@ -19,6 +19,7 @@ from plait.encode.ids import FusedEmbedding
 from plait.encode.row import RowEncoder
 from plait.layout import Group, Layout, Role
 from plait.share.base import Sharing
+from plait.share.parting import alias, part
 from plait.tasks.base import Head, TwoTower
 
 __all__ = ["HistoryRole", "MultiTaskModel"]
@@ -281,10 +282,11 @@ class MultiTaskModel(nn.Module):
             output = head(hidden).float()
             return head.losses(output, label, None if group is None else _pick(group, picked))
         assert task.target is not None and task.target_role is not None
-        positives = _pick(encoded[task.target_role][0], picked)
+        # These ways to the row encoder go around the body; the marks let balancing methods see them too.
+        positives = _pick(part(alias(encoded[task.target_role][0])), picked)
         items = _pick(batch.roles[task.target_role].rows, picked)
         drawn = negatives[name]
-        sampled = self._encode_block(task.target, drawn.block)[0]
+        sampled = part(alias(self._encode_block(task.target, drawn.block)[0]))
         places = head.candidates(torch.cat([positives, sampled]))
         rows = torch.cat([items, drawn.block.rows])
         log_q = drawn.log_q.index_select(0, rows)

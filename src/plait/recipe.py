@@ -96,7 +96,9 @@ class Recipe(Settings):
             batch: rows per step of the task's table in the joint training, so that alone takes as many steps.
         """
         train = self.train.model_copy(update={"batch": batch})
-        return self.model_copy(update={"tasks": {task: self.tasks[task]}, "train": train})
+        # One task needs no balancing, and settings that name other tasks would be refused.
+        update = {"tasks": {task: self.tasks[task]}, "train": train, "balance": Average.Settings()}
+        return self.model_copy(update=update)
 
     def to_yaml(self) -> str:
         """Write the recipe with every default spelled out."""

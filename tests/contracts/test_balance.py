@@ -48,7 +48,7 @@ BALANCE = [
     Fixed.Settings(weights={"a": 2.0}),
     Maximum.Settings(),
     Uncertainty.Settings(),
-    UPGrad.Settings(),
+    UPGrad.Settings(at="parameters"),
     UPGrad.Settings(at="representation"),
 ]
 

@@ -5,12 +5,24 @@ from typing import Annotated
 
 from pydantic import Field
 
-from plait.balance.base import Balancer
-from plait.balance.gradients import Gradients, UPGrad
+from plait.balance.base import Balancer, BalanceSettings
+from plait.balance.gradients import Gradients
+from plait.balance.projection import UPGrad
 from plait.balance.uncertainty import Uncertainty
 from plait.balance.weights import Average, Fixed, Maximum
 
-__all__ = ["AnyBalance", "Average", "Balancer", "Fixed", "Gradients", "Maximum", "UPGrad", "Uncertainty", "build_balancer"]
+__all__ = [
+    "AnyBalance",
+    "Average",
+    "BalanceSettings",
+    "Balancer",
+    "Fixed",
+    "Gradients",
+    "Maximum",
+    "UPGrad",
+    "Uncertainty",
+    "build_balancer",
+]
 
 AnyBalance = Annotated[
     Average.Settings | Fixed.Settings | Maximum.Settings | Uncertainty.Settings | UPGrad.Settings,
@@ -18,11 +30,7 @@ AnyBalance = Annotated[
 ]
 
 
-def build_balancer(
-    settings: Average.Settings | Fixed.Settings | Maximum.Settings | Uncertainty.Settings | UPGrad.Settings,
-    task_names: Sequence[str],
-    weights: Sequence[float],
-) -> Balancer:
+def build_balancer(settings: BalanceSettings, task_names: Sequence[str], weights: Sequence[float]) -> Balancer:
     """Build the balancer that the settings describe.
 
     Args:
@@ -31,16 +39,6 @@ def build_balancer(
         weights: the recipe's weight of each task, which multiplies its loss.
 
     Raises:
-        RecipeError: the settings name a task that does not exist.
+        RecipeError: the settings name a task that does not exist, or the method cannot do with these tasks.
     """
-    match settings:
-        case Average.Settings():
-            return Average(weights)
-        case Fixed.Settings():
-            return Fixed(weights, task_names, settings)
-        case Maximum.Settings():
-            return Maximum(weights)
-        case Uncertainty.Settings():
-            return Uncertainty(weights)
-        case UPGrad.Settings():
-            return Gradients(weights, UPGrad.weighting(), settings.at)
+    return settings.build(task_names, weights)

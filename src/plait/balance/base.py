@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-__all__ = ["Balancer"]
+from plait import schema
+
+__all__ = ["BalanceSettings", "Balancer"]
 
 
 class Balancer(nn.Module, ABC):
@@ -68,4 +70,20 @@ class Balancer(nn.Module, ABC):
         Args:
             losses: mean training loss per task, NaN for a task without a label.
             scores: each task's deciding metric on the validation part, signed so that more is better; NaN where unknown.
+        """
+
+
+class BalanceSettings(schema.Settings):
+    """The base of every balancer's settings; each adds its `kind` and says how its balancer is built."""
+
+    @abstractmethod
+    def build(self, names: Sequence[str], weights: Sequence[float]) -> Balancer:
+        """Build the balancer.
+
+        Args:
+            names: the tasks, in the order of the losses.
+            weights: the recipe's weight of each task, which multiplies its loss.
+
+        Raises:
+            RecipeError: the settings name a task that does not exist, or the method cannot do with these tasks.
         """

@@ -1,90 +1,78 @@
-"""Methods that look at the gradient of every task: TorchJD's weightings of the Gramian."""
+"""Methods that look at the gradient of every task: from inner products to weights."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Literal, final
+from typing import final
 
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
-from torch.autograd.graph import GradientEdge
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
 
-from plait import schema
-from plait.balance.base import Balancer
-from plait.balance.graph import loss_edges, parting_edges
-from plait.errors import RecipeError
+from plait.balance.base import Balancer, BalanceSettings
+from plait.balance.graph import loss_edges
+from plait.balance.jacobian import At, Jacobian
 
-__all__ = ["At", "Gradients", "UPGrad", "Weighting"]
-
-At = Literal["parameters", "representation"]
-
-Weighting = Callable[[Float[Tensor, "t t"]], Float[Tensor, " t"]]
-"""From the inner products of the tasks' gradients to their weights."""
+__all__ = ["GradientSettings", "Gradients", "PerTask", "Stateless", "Weighting"]
 
 
-class UPGrad:
-    """Project every task's gradient to where it hurts no other, and average.
+class Weighting(nn.Module, ABC):
+    """From the inner products of the tasks' gradients to their weights.
 
-    With g_t the gradients, the update is sum_t w_t g_t where w comes from projecting each g_t onto the dual cone of all
-    rows: along the update no task's loss rises, to first order.
-
-    References:
-        Quinton, Rey: Jacobian Descent for Multi-Objective Optimization, 2024, https://arxiv.org/abs/2406.16232.
+    What it remembers are buffers laid out for all tasks of the recipe when it is built: a step may show it any of them.
     """
 
-    class Settings(schema.Settings):
-        """No task's loss may rise."""
+    @abstractmethod
+    def forward(self, gramian: Float[Tensor, "t t"], tasks: Int[Tensor, "t"]) -> Float[Tensor, "t"]:
+        """Weigh the tasks of a step.
 
-        kind: Literal["upgrad"] = "upgrad"
-        at: At = "parameters"
-        """Where gradients are taken: at the shared parameters, or where the tasks part, which is cheaper."""
+        Args:
+            gramian: G_st = <g_s, g_t>, finite, with no zero on its diagonal.
+            tasks: the numbers of these tasks, ascending; at least two.
+        """
 
-    @staticmethod
-    def weighting() -> Weighting:
-        """Return TorchJD's weighting."""
-        from torchjd.aggregation import UPGradWeighting
-
-        return UPGradWeighting()
+    def __call__(self, gramian: Float[Tensor, "t t"], tasks: Int[Tensor, "t"]) -> Float[Tensor, "t"]:
+        """Call `forward`; declared again so that a caller gets checked types."""
+        return super().__call__(gramian, tasks)  # type: ignore[no-any-return]
 
 
 @final
-class Gradients(Balancer):
-    """Weigh tasks by the inner products of their gradients.
-
-        G_st = <g_s, g_t>,    w = weighting(G),    gradient of the shared part = sum_t w_t g_t
-
-    with g_t the gradient of task t's loss, times the recipe's weight of the task. Tasks that are not present, or whose
-    gradient is zero, take no part and get weight 0. With one task this is plain training. A gradient that is not finite
-    makes all weights, and so all gradients, not finite: the step is seen to be broken and can be skipped.
-
-    `at: parameters` takes g_t with respect to all shared tensors: the parameters, and the looked-up rows of the
-    embeddings (each distinct code once, so that inner products are those of the embedding table's own gradients). What
-    only one task reads gets that task's own gradient, divided by the number of tasks present as in `Average`. It costs
-    one backward pass per task, and the gradients of all tasks are held at once: a step takes 2.1 times that of
-    `Average` with 3 tasks, 3.9 times with 6 (MMoE).
-
-    `at: representation` takes g_t with respect to the outputs of the shared experts and the input of the gates (what
-    the body has marked as the place where tasks part), then runs one backward pass with the weights; what only one task
-    reads is weighed too. Two tasks that do not go through the body together, because they are on other tables or see
-    other inputs, count as not in conflict.
+class Stateless(Weighting):
+    """A function of the Gramian alone, such as most of TorchJD's weightings.
 
     Args:
-        weights: the recipe's weight of each task.
-        weighting: the method.
+        function: from the Gramian to the weights.
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, gramian: Float[Tensor, "t t"], tasks: Int[Tensor, "t"]) -> Float[Tensor, "t"]:
+        """Call the function."""
+        return self.function(gramian)
+
+
+class PerTask(Balancer):
+    """What all methods that look at every task's gradient have in common: which tasks take part, and the way back.
+
+    A task that is not present or has no gradient takes no part. One task alone is trained plainly. What only one task reads
+    gets its own task's gradient, divided by the number of tasks present.
+
+    Args:
+        weights: the recipe's weight of each task, which multiplies its loss.
         at: where gradients are taken.
-
-    Raises:
-        RecipeError: `at` is `representation` and the body marks no place where tasks part.
-
-    Relations:
-        `Average` and `Uncertainty` run one backward pass; prefer them until tasks are seen to hurt each other.
     """
 
     task_weights: Tensor
 
-    def __init__(self, weights: Sequence[float], weighting: Weighting, at: At) -> None:
+    def __init__(self, weights: Sequence[float], at: At) -> None:
         super().__init__()
-        self.weighting, self.at = weighting, at
+        self.at = at
         self.register_buffer("task_weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
+
+    @abstractmethod
+    def move(self, jacobian: Jacobian, shared: Sequence[Tensor]) -> Float[Tensor, "t"]:
+        """Send a vector back to the shared leaves and return the weights of the jacobian's tasks, for the log."""
 
     def backward(
         self,
@@ -93,93 +81,88 @@ class Gradients(Balancer):
         shared: Sequence[Tensor],
         own: Sequence[Sequence[Tensor]],
     ) -> Float[Tensor, "T"]:
-        """Fill `.grad` of the shared tensors with the weighted gradients and of the own ones with theirs."""
-        roots = loss_edges(losses)
-        tasks = [task for task in present.nonzero().flatten().tolist() if roots[task] is not None]
-        if not tasks:
+        """Fill `.grad` of the shared tensors with what the method makes of all gradients and of the own ones with theirs."""
+        edges = loss_edges(losses)[0]
+        there = [(task, edge) for task in present.nonzero().flatten().tolist() if (edge := edges[task]) is not None]
+        if not there:
             return torch.zeros_like(losses)
-        if self.at == "parameters":
-            chosen = self._at_parameters(roots, tasks, shared, own)
+        tasks = [task for task, _ in there]
+        if len(tasks) == 1:
+            torch.autograd.backward([there[0][1]], [self.task_weights[tasks[0]]])
+            chosen = torch.ones(1, device=losses.device)
         else:
-            chosen = self._at_representation(roots, tasks)
-        weights = (
-            torch.zeros_like(losses).index_copy(0, torch.tensor(tasks, device=losses.device), chosen) * self.task_weights
-        )
-        if self.at == "representation":
-            torch.autograd.backward([losses], [weights])
+            scales = [self.task_weights[task] for task in tasks]
+            jacobian = Jacobian.take([edge for _, edge in there], scales, tasks, self.at, shared, own)
+            with torch.no_grad():
+                chosen = self.move(jacobian, shared)
+        weights = torch.zeros_like(losses).index_copy(0, torch.tensor(tasks, device=losses.device), chosen.to(losses.dtype))
+        return weights * self.task_weights
+
+
+@final
+class Gradients(PerTask):
+    """Weigh tasks by the inner products of their gradients.
+
+        G_st = <g_s, g_t>,    w = weighting(G),    gradient of the shared part = sum_t w_t g_t
+
+    with g_t the gradient of task t's loss, times the recipe's weight of the task. Tasks whose gradient is zero get weight
+    0 and are not shown to the weighting: several weightings would answer with no update at all. A gradient that is not
+    finite makes all weights, and so all gradients, not finite: the step is seen to be broken and skipped.
+
+    At the parameters g_t is taken with respect to all shared leaves: the parameters, and the looked-up rows of the
+    embeddings (each distinct code once, so that inner products are those of the embedding table's own gradients). That
+    costs one backward pass through everything per task. At the representation z (what the body has marked as the place
+    where tasks part) it costs one pass through the towers per task, and one through the rest: along any weights
+    |sum_t w_t dL_t/dtheta|^2 <= |dz/dtheta|^2 |sum_t w_t dL_t/dz|^2, so that a small update at z is one at the parameters
+    too, while angles may differ.
+
+    Args:
+        weights: the recipe's weight of each task.
+        weighting: the method.
+        at: where gradients are taken.
+
+    References:
+        Sener, Koltun: Multi-Task Learning as Multi-Objective Optimization, NeurIPS 2018, section 3.3 (the bound),
+        https://arxiv.org/abs/1810.04650.
+
+    Relations:
+        `Average` and `Uncertainty` run one backward pass; prefer them until tasks are seen to hurt each other.
+    """
+
+    def __init__(self, weights: Sequence[float], weighting: Weighting, at: At) -> None:
+        super().__init__(weights, at)
+        self.weighting = weighting
+
+    def move(self, jacobian: Jacobian, shared: Sequence[Tensor]) -> Float[Tensor, "t"]:
+        """Weigh the tasks and send the weighted sum back."""
+        weights = self._weigh(jacobian.gramian(), jacobian.tasks)
+        jacobian.send(jacobian.combine(weights), shared)
         return weights
 
-    def _at_parameters(
-        self,
-        roots: Sequence[GradientEdge | None],
-        tasks: Sequence[int],
-        shared: Sequence[Tensor],
-        own: Sequence[Sequence[Tensor]],
-    ) -> Float[Tensor, " t"]:
-        """Weigh by the gradients at the shared leaves and fill all `.grad`."""
-        gradients: list[list[Tensor | None]] = []
-        for task in tasks:
-            found = self._gradients(roots[task], task, [*shared, *own[task]])
-            gradients.append(found[: len(shared)])
-            for tensor, gradient in zip(own[task], found[len(shared) :], strict=True):
-                _accumulate(tensor, None if gradient is None else gradient / len(tasks))
-        rows = [_stack([each[place] for each in gradients]) for place in range(len(shared))]
-        chosen = self._weigh(_gramian(rows, self.task_weights.new_zeros(len(tasks), len(tasks))))
-        for tensor, row in zip(shared, rows, strict=True):
-            if row is not None:
-                _accumulate(tensor, torch.tensordot(chosen.to(row.dtype), row, dims=1))
-        return chosen
-
-    def _at_representation(self, roots: Sequence[GradientEdge | None], tasks: Sequence[int]) -> Float[Tensor, " t"]:
-        """Weigh by the gradients at the marked tensors; fills nothing."""
-        marks = parting_edges([root for task in tasks if (root := roots[task]) is not None])
-        if not marks:
-            raise RecipeError(
-                "`balance.at` should be `parameters` for this body: it does not mark where the tasks part "
-                "(`plait.share.parting.part`), so there is no representation to take gradients at. Found `representation`."
-            )
-        gradients = [self._gradients(roots[task], task, marks) for task in tasks]
-        rows = [_stack([each[place] for each in gradients]) for place in range(len(marks))]
-        return self._weigh(_gramian(rows, self.task_weights.new_zeros(len(tasks), len(tasks))))
-
-    def _gradients(
-        self, root: GradientEdge | None, task: int, inputs: Sequence[Tensor] | Sequence[GradientEdge]
-    ) -> list[Tensor | None]:
-        """Return the gradients of one task's weighted loss; the graph is kept for the other tasks."""
-        assert root is not None
-        return list(torch.autograd.grad([root], inputs, [self.task_weights[task]], retain_graph=True, allow_unused=True))
-
-    def _weigh(self, gramian: Float[Tensor, "t t"]) -> Float[Tensor, " t"]:
+    def _weigh(self, gramian: Float[Tensor, "t t"], tasks: Sequence[int]) -> Float[Tensor, "t"]:
         """Weigh the tasks whose gradient is not zero."""
         lengths = gramian.diagonal()
         if not bool(gramian.isfinite().all()):
             return torch.full_like(lengths, float("nan"))
         moving = (lengths > 0).nonzero().flatten()
         weights = torch.zeros_like(lengths)
-        if len(moving) == 0:
-            return weights
-        found = self.weighting(gramian[moving][:, moving])
+        if len(moving) < 2:
+            return weights.index_fill(0, moving, 1.0)
+        numbers = torch.tensor(tasks, device=gramian.device)[moving]
+        found = self.weighting(gramian[moving][:, moving], numbers)
         return weights.index_copy(0, moving, found.to(weights.dtype))
 
 
-def _stack(gradients: Sequence[Tensor | None]) -> Tensor | None:
-    """Stack one tensor's gradients of all tasks, zeros where a task does not read it; None where no task does."""
-    some = next((gradient for gradient in gradients if gradient is not None), None)
-    if some is None:
-        return None
-    return torch.stack([torch.zeros_like(some) if gradient is None else gradient for gradient in gradients])
+class GradientSettings(BalanceSettings):
+    """The base of the settings of methods that weigh by inner products."""
 
+    at: At = "auto"
+    """Where gradients are taken: `representation` (where the tasks part; cheap), `parameters` (exact; a pass per task)."""
 
-def _gramian(rows: Sequence[Tensor | None], gramian: Float[Tensor, "t t"]) -> Float[Tensor, "t t"]:
-    """Add up the inner products between the tasks' gradients over all tensors."""
-    for row in rows:
-        if row is not None:
-            flat = row.flatten(1).float()
-            gramian = gramian + flat @ flat.T
-    return gramian
+    @abstractmethod
+    def weighting(self, names: Sequence[str]) -> Weighting:
+        """Build the weighting for these tasks."""
 
-
-def _accumulate(tensor: Tensor, gradient: Tensor | None) -> None:
-    """Add to `.grad`."""
-    if gradient is not None:
-        tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
+    def build(self, names: Sequence[str], weights: Sequence[float]) -> Balancer:
+        """Build the balancer."""
+        return Gradients(weights, self.weighting(names), self.at)

@@ -7,8 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from plait import schema
-from plait.balance.base import Balancer
+from plait.balance.base import Balancer, BalanceSettings
 
 __all__ = ["Uncertainty"]
 
@@ -34,10 +33,14 @@ class Uncertainty(Balancer):
         https://arxiv.org/abs/1705.07115.
     """
 
-    class Settings(schema.Settings):
+    class Settings(BalanceSettings):
         """Weights learned from the tasks' noise."""
 
         kind: Literal["uncertainty"] = "uncertainty"
+
+        def build(self, names: Sequence[str], weights: Sequence[float]) -> Balancer:
+            """Build the balancer."""
+            return Uncertainty(weights)
 
     task_weights: Tensor
 

@@ -9,8 +9,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
-from plait import schema
-from plait.balance.base import Balancer
+from plait.balance.base import Balancer, BalanceSettings
 from plait.errors import RecipeError, nearest
 
 __all__ = ["Average", "Fixed", "Maximum", "Scalarised"]
@@ -59,10 +58,14 @@ class Average(Scalarised):
         weights: the recipe's weight of each task.
     """
 
-    class Settings(schema.Settings):
+    class Settings(BalanceSettings):
         """The mean of the losses."""
 
         kind: Literal["average"] = "average"
+
+        def build(self, names: Sequence[str], weights: Sequence[float]) -> Balancer:
+            """Build the balancer."""
+            return Average(weights)
 
     def weigh(self, losses: Float[Tensor, "T"], present: Bool[Tensor, "T"]) -> Float[Tensor, "T"]:
         """Share one among the tasks that are present."""
@@ -82,12 +85,16 @@ class Fixed(Scalarised):
         RecipeError: a weight is for no task, or all are 0.
     """
 
-    class Settings(schema.Settings):
+    class Settings(BalanceSettings):
         """Weights that stay as they are."""
 
         kind: Literal["fixed"] = "fixed"
         weights: dict[str, float] = Field(default_factory=dict)
         """Task -> weight, 0 or more; 1 for a task not named."""
+
+        def build(self, names: Sequence[str], weights: Sequence[float]) -> Balancer:
+            """Build the balancer."""
+            return Fixed(weights, names, self)
 
     fixed: Tensor
 
@@ -111,10 +118,14 @@ class Maximum(Scalarised):
         weights: the recipe's weight of each task.
     """
 
-    class Settings(schema.Settings):
+    class Settings(BalanceSettings):
         """The largest loss only."""
 
         kind: Literal["maximum"] = "maximum"
+
+        def build(self, names: Sequence[str], weights: Sequence[float]) -> Balancer:
+            """Build the balancer."""
+            return Maximum(weights)
 
     def weigh(self, losses: Float[Tensor, "T"], present: Bool[Tensor, "T"]) -> Float[Tensor, "T"]:
         """Give all to the largest loss that is present; the first of equals."""

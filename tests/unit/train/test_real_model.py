@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from plait.balance import Average, Gradients, Uncertainty, UPGrad
+from plait.balance import Average, Uncertainty, UPGrad
 from plait.balance.base import Balancer
 from plait.data.batches import gather
 from plait.data.columns import Prepared
@@ -68,8 +68,8 @@ def balancers(tasks: int) -> dict[str, Balancer]:
     return {
         "average": Average(ones),
         "uncertainty": Uncertainty(ones),
-        "upgrad": Gradients(ones, UPGrad.weighting(), "parameters"),
-        "upgrad at the representation": Gradients(ones, UPGrad.weighting(), "representation"),
+        "upgrad": UPGrad.Settings(at="parameters").build(list(TASKS)[:tasks], ones),
+        "upgrad at the representation": UPGrad.Settings(at="representation").build(list(TASKS)[:tasks], ones),
     }
 
 
