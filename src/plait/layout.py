@@ -83,6 +83,8 @@ class TaskLayout(Settings):
     """multiclass, multilabel, ordinal (ascending): outside values by class number; binary: empty."""
     label_width: int = 1
     """Label slots per example: 1, or for multilabel the most classes one row has (class numbers, padded with -1)."""
+    examples: int = 0
+    """Observed rows of the training part."""
     mean: float = 0.0
     """regression, amount: mean of the observed training labels; binary: their rate."""
     std: float = 1.0

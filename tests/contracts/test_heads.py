@@ -17,6 +17,7 @@ from plait.testing import HeadContract, TwoTowerContract
 
 CLASSES = ["x", "y", "z"]
 RATES = [0.5, 0.3, 0.2]
+BINARY = {"kind": "binary", "table": "rows", "label": "y"}
 
 
 def head_of(settings, width: int, **known) -> Head:
@@ -34,6 +35,18 @@ class TestBinary(HeadContract):
         return (torch.arange(rows) % 2).float()[:, None]
 
 
+class TestBinaryFocal(TestBinary):
+    def build(self, width: int) -> Head:
+        settings = Binary.Settings.model_validate({**BINARY, "loss": "focal", "class_weight": "balanced", "smoothing": 0.05})
+        return head_of(settings, width, mean=0.03, examples=1000)
+
+
+class TestBinaryWeights(TestBinary):
+    def build(self, width: int) -> Head:
+        settings = Binary.Settings.model_validate({**BINARY, "class_weight": "effective"})
+        return head_of(settings, width, mean=0.03, examples=1000)
+
+
 class TestMulticlass(HeadContract):
     def build(self, width: int) -> Head:
         return head_of(
@@ -42,6 +55,15 @@ class TestMulticlass(HeadContract):
 
     def labels(self, rows: int) -> Float[Tensor, "B L"]:
         return (torch.arange(rows) % 3).float()[:, None]
+
+
+class TestMulticlassFocal(TestMulticlass):
+    def build(self, width: int) -> Head:
+        described = {"kind": "multiclass", "table": "rows", "label": "y"}
+        settings = Multiclass.Settings.model_validate(
+            {**described, "loss": "focal", "class_weight": {"z": 4}, "smoothing": 0.1}
+        )
+        return head_of(settings, width, classes=CLASSES, class_rate=RATES, examples=1000)
 
 
 class TestMultilabel(HeadContract):
@@ -57,6 +79,13 @@ class TestMultilabel(HeadContract):
     def labels(self, rows: int) -> Float[Tensor, "B L"]:
         number = torch.arange(rows)
         return torch.stack([number % 3, torch.where(number % 2 == 0, -1, (number + 1) % 3)], dim=1).float()
+
+
+class TestMultilabelFocal(TestMultilabel):
+    def build(self, width: int) -> Head:
+        described = {"kind": "multilabel", "table": "rows", "label": "y", "loss": "focal", "class_weight": "balanced"}
+        settings = Multilabel.Settings.model_validate(described)
+        return head_of(settings, width, classes=CLASSES, class_rate=RATES, label_width=2, examples=1000)
 
 
 class TestRegression(HeadContract):

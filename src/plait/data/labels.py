@@ -57,6 +57,7 @@ def fit_label(name: str, task: Task, values: pa.Array, observed: Bools, train: B
     if task.kind == "retrieval":
         return layout
     used = observed & train
+    layout = layout.model_copy(update={"examples": int(used.sum())})
     if task.kind not in _CLASSES:
         found = _checked(name, task, values, observed)
         _two(name, task, found, observed)

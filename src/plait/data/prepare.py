@@ -35,7 +35,7 @@ from plait.schema import History, Id, Schema, Task, Text
 
 __all__ = ["load", "open_tables", "prepare"]
 
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 Parts = dict[str, npt.NDArray[np.uint8]]
 
 

@@ -66,11 +66,11 @@ def build_head(
     """
     match settings:
         case Binary.Settings():
-            return Binary(task, width, layers)
+            return Binary(task, width, layers, settings)
         case Multiclass.Settings():
-            return Multiclass(task, width, layers)
+            return Multiclass(task, width, layers, settings)
         case Multilabel.Settings():
-            return Multilabel(task, width, layers)
+            return Multilabel(task, width, layers, settings)
         case Regression.Settings():
             return Regression(task, width, layers)
         case Ordinal.Settings():

@@ -6,11 +6,11 @@ from typing import ClassVar, Literal, final
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
-from plait import schema
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
+from plait.tasks.class_weight import Given, by_class
+from plait.tasks.classes import ClassTask, Logistic
 from plait.tasks.prior import log_odds, start_at
 
 __all__ = ["Binary"]
@@ -22,28 +22,38 @@ class Binary(Head):
 
         loss = -y log p - (1 - y) log(1 - p),    p = sigmoid(z),    z the output
 
-    computed from z, so that it stays finite. The bias starts at the log odds of the training part.
+    computed from z, so that it stays finite. The bias starts at the log odds of the training part. `Logistic` says what the
+    settings change in it: another cost, weights per class, smoothing. Whatever they are, predictions are probabilities on
+    the scale of the data.
 
     Args:
         task: the prepared task.
         width: H.
         layers: widths of the task's tower.
+        settings: the loss, class weights, smoothing.
+
+    Raises:
+        RecipeError: a weight is for a class other than 0 and 1.
 
     Shape:
         O = P = 1, L = 1.
     """
 
-    class Settings(schema.Task):
+    class Settings(ClassTask):
         """Yes or no."""
 
         kind: Literal["binary"]
 
     metric: ClassVar[str] = "auc"
 
-    def __init__(self, task: TaskLayout, width: int, layers: Sequence[int]) -> None:
+    def __init__(self, task: TaskLayout, width: int, layers: Sequence[int], settings: Settings) -> None:
         super().__init__()
         self.network = tower(width, layers, 1)
         start_at(self.network, log_odds(task.mean))
+        weights = settings.class_weight.weights if isinstance(settings.class_weight, Given.Settings) else {}
+        given = by_class(task.name, "class_weight", ("0", "1"), weights)[:, None]
+        rates = torch.tensor([[1 - task.mean], [task.mean]])
+        self.loss = Logistic(settings, rates, task.examples, given, torch.ones_like(rates))
 
     def forward(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B O"]:
         """Compute the log odds of yes."""
@@ -53,12 +63,13 @@ class Binary(Head):
     def losses(
         self, output: Float[Tensor, "B O"], label: Float[Tensor, "B L"], group: Int[Tensor, "B"] | None
     ) -> Float[Tensor, "B"]:
-        """Compute the cross-entropy of each example."""
-        return functional.binary_cross_entropy_with_logits(output[:, 0], label[:, 0], reduction="none")
+        """Compute the loss of each example."""
+        each: Tensor = self.loss(output, label)
+        return each[:, 0]
 
     def predict(self, output: Float[Tensor, "B O"]) -> Float[Tensor, "B P"]:
         """Return the probability of yes."""
-        return torch.sigmoid(output)
+        return torch.sigmoid(self.loss.log_odds(output))
 
     @property
     def columns(self) -> list[str]:

@@ -6,11 +6,11 @@ from typing import ClassVar, Literal, final
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
-from plait import schema
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
+from plait.tasks.class_weight import Given, by_class
+from plait.tasks.classes import ClassTask, Softmax
 from plait.tasks.prior import start_at
 
 __all__ = ["Multiclass"]
@@ -22,29 +22,37 @@ class Multiclass(Head):
 
         loss = -log softmax(z)_y,    z the outputs, y the class
 
-    The biases start at the logarithm of the classes' rates in the training part.
+    The biases start at the logarithm of the classes' rates in the training part. `Softmax` says what the settings change in
+    it; predictions are probabilities on the scale of the data whatever they are.
 
     Args:
         task: the prepared task.
         width: H.
         layers: widths of the task's tower.
+        settings: the loss, class weights, smoothing.
+
+    Raises:
+        RecipeError: a weight is for a class that the training part does not have.
 
     Shape:
         O = P = number of classes, L = 1 (a class number).
     """
 
-    class Settings(schema.Task):
+    class Settings(ClassTask):
         """One of several classes."""
 
         kind: Literal["multiclass"]
 
     metric: ClassVar[str] = "accuracy"
 
-    def __init__(self, task: TaskLayout, width: int, layers: Sequence[int]) -> None:
+    def __init__(self, task: TaskLayout, width: int, layers: Sequence[int], settings: Settings) -> None:
         super().__init__()
         self.classes = list(task.classes)
         self.network = tower(width, layers, len(self.classes))
         start_at(self.network, torch.tensor(task.class_rate).clamp(min=1e-4).log())
+        weights = settings.class_weight.weights if isinstance(settings.class_weight, Given.Settings) else {}
+        given = by_class(task.name, "class_weight", self.classes, weights)
+        self.loss = Softmax(settings, torch.tensor(task.class_rate), task.examples, given, torch.ones_like(given))
 
     def forward(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B O"]:
         """Compute one logit per class."""
@@ -54,12 +62,13 @@ class Multiclass(Head):
     def losses(
         self, output: Float[Tensor, "B O"], label: Float[Tensor, "B L"], group: Int[Tensor, "B"] | None
     ) -> Float[Tensor, "B"]:
-        """Compute the cross-entropy of each example."""
-        return functional.cross_entropy(output, label[:, 0].long(), reduction="none")
+        """Compute the loss of each example."""
+        each: Tensor = self.loss(output, label[:, 0].long())
+        return each
 
     def predict(self, output: Float[Tensor, "B O"]) -> Float[Tensor, "B P"]:
         """Return the probability of each class."""
-        return torch.softmax(output, dim=1)
+        return self.loss.log_chances(output).exp()
 
     @property
     def columns(self) -> list[str]:
