@@ -1,14 +1,13 @@
 """Mark where the tasks part, for balancing methods that take gradients there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
-from torch.autograd.graph import get_gradient_edge
+from torch import Tensor
 
-__all__ = ["PARTING", "alias", "join", "part", "part_weights"]
+__all__ = ["PARTING", "alias", "join", "part"]
 
 PARTING = "plait: tasks part here"
 """Key in the metadata of an autograd node; the value is the number of the node's output."""
@@ -18,25 +17,13 @@ def part(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Mark a tensor as the last that several tasks read in common.
 
     The gradients of two tasks at all marked tensors of a pass must hold all that the pass has in common: whatever leads from
-    a task's vector to the input, or to a weight that is not the task's own, passes through exactly one of them.
+    a task's vector to the input passes through exactly one of them, and a weight that several tasks read lies either behind
+    marks alone or before them alone; those before them are found without a mark.
     """
     if tensor.grad_fn is not None:
         metadata: dict[Any, Any] = tensor.grad_fn.metadata  # type: ignore[assignment]  # a property, which torch types as a method
         metadata[PARTING] = tensor.output_nr
     return tensor
-
-
-def part_weights(weights: Iterable[nn.Parameter]) -> None:
-    """Mark weights that several tasks read although each reads something else with them.
-
-    Their gradients are what the tasks have in common there. To be called when the pass has used the weights: autograd keeps
-    the node of a leaf only as long as a graph holds it.
-    """
-    if torch.is_grad_enabled():
-        for weight in weights:
-            if weight.requires_grad:
-                metadata: dict[Any, Any] = get_gradient_edge(weight).node.metadata  # type: ignore[assignment]
-                metadata[PARTING] = 0
 
 
 def alias(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

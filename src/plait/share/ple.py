@@ -1,6 +1,6 @@
 """Shared experts and experts of each task, in levels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal, final
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from plait.share.base import Sharing, SharingSettings
 from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
-from plait.share.parting import alias, join, part, part_weights
+from plait.share.parting import alias, join, part
 
 __all__ = ["PLE"]
 
@@ -98,12 +98,10 @@ class PLE(Sharing):
         for number in range(len(self.levels) - 1):
             level = self._level(number)
             of_task, next_shared, use = level(of_task, shared, range(len(of_task)))
-            part_weights(level.common())
             assert next_shared is not None
             shared = next_shared
             gates[f"level {number + 1}"] = torch.stack([use[task] for task in tasks])
         wanted, _, use = last([of_task[task] for task in tasks], shared, tasks)
-        part_weights(last.common())
         gates[f"level {len(self.levels)}"] = torch.stack(use)
         return wanted
 
@@ -150,17 +148,6 @@ class _Level(nn.Module):
             return vectors, None, use
         every = [expert for experts in own for expert in experts] + common
         return vectors, mixture(every, [self.shared_gate(gated[-1])])[0], use
-
-    def common(self) -> Iterator[nn.Parameter]:
-        """Return the weights that several tasks read above the first level's experts, at whose outputs the tasks part."""
-        if self.below:
-            yield from self.shared_experts.parameters()
-        if self.below and self.above:
-            yield from self.task_experts.parameters()
-        if self.above > 1:
-            yield from self.task_gates.parameters()
-        if self.shared_gate is not None:
-            yield from self.shared_gate.parameters()
 
 
 def _experts(width: int, count: int, settings: PLE.Settings) -> nn.ModuleList:

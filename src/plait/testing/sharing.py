@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from plait.balance.graph import loss_edges, parting_edges
+from plait.balance.graph import behind, loss_edges, nearest
 from plait.share.base import Sharing
 
 __all__ = ["SharingContract"]
@@ -110,12 +110,12 @@ class SharingContract(ABC):
         x = self.input(sharing, 16).requires_grad_()
         own = {id(p) for task in range(3) for p in sharing.own(task)}
         common = [x, *(p for p in sharing.parameters() if id(p) not in own)]
-        roots, marks, at_marks = self.marked(sharing, x)
-        for root, grads in zip(roots, at_marks, strict=True):
-            true = torch.autograd.grad([root], common, [torch.ones(())], retain_graph=True, allow_unused=True)
-            reached = [(mark, grad) for mark, grad in zip(marks, grads, strict=True) if grad is not None]
+        roots, places, at_places = self.parted(sharing, x, own)
+        for root, grads in zip(roots, at_places, strict=True):
+            true = torch.autograd.grad([root], common, retain_graph=True, allow_unused=True)
+            reached = [(place, grad) for place, grad in zip(places, grads, strict=True) if grad is not None]
             again = torch.autograd.grad(
-                [mark for mark, _ in reached], common, [grad for _, grad in reached], retain_graph=True, allow_unused=True
+                [place for place, _ in reached], common, [grad for _, grad in reached], retain_graph=True, allow_unused=True
             )
             for tensor, one, two in zip(common, true, again, strict=True):
                 zero = torch.zeros_like(tensor)
@@ -123,23 +123,35 @@ class SharingContract(ABC):
 
     def test_at_the_marks_the_tasks_are_seen_to_meet(self) -> None:
         sharing = _moved(self.made(3))
-        _, _, at_marks = self.marked(sharing, self.input(sharing, 16).requires_grad_())
+        own = {id(p) for task in range(3) for p in sharing.own(task)}
+        _, _, at_places = self.parted(sharing, self.input(sharing, 16).requires_grad_(), own)
         for one in range(3):
             for other in range(one):
-                pairs = zip(at_marks[one], at_marks[other], strict=True)
-                products = [(mine * theirs).sum() for mine, theirs in pairs if mine is not None and theirs is not None]
-                assert sum(float(product) for product in products) != 0, f"tasks {other} and {one} share no marked tensor"
+                pairs = zip(at_places[one], at_places[other], strict=True)
+                products = [float((a * b).sum()) for a, b in pairs if a is not None and b is not None]
+                assert sum(products) != 0, f"tasks {other} and {one} share nothing where they part"
 
-    def marked(
-        self, sharing: Sharing, x: Float[Tensor, "views B D"]
+    def parted(
+        self, sharing: Sharing, x: Float[Tensor, "views B D"], own: set[int]
     ) -> tuple[list[GradientEdge], list[GradientEdge], list[tuple[Tensor | None, ...]]]:
-        """Return where the losses of three tasks begin, the marked places, and for each loss its gradients there."""
+        """Return where the losses of three tasks begin, where the tasks part, and the gradient of each loss there.
+
+        They part at the marked tensors and at the weights that lie before them and are nobody's own.
+        """
         draw = torch.randn(x.shape[1], sharing.width, generator=torch.Generator().manual_seed(3))
-        vectors = self.call(sharing, x, range(3))
-        roots = [root for root in loss_edges(torch.stack([(vector * draw).sum() for vector in vectors])) if root is not None]
-        marks = parting_edges(roots)
+        losses = torch.stack([(vector * draw).sum() for vector in self.call(sharing, x, range(3))])
+        roots = [root for root in loss_edges(losses)[0] if root is not None]
+        near = [nearest(root) for root in roots]
+        marks = {node: output for each in near for node, output in each.marks.items()}
         assert marks, "nothing is marked as the place where tasks part"
-        return roots, marks, [torch.autograd.grad([root], marks, retain_graph=True, allow_unused=True) for root in roots]
+        before = {id(leaf): leaf for each in near for leaf in each.leaves if id(leaf) not in own}
+        assert not before.keys() & behind(list(marks)), "a weight is read both before and behind the marks"
+        places = [GradientEdge(node, output) for node, output in marks.items()]
+        places += [get_gradient_edge(leaf) for leaf in before.values()]
+        grads: list[tuple[Tensor | None, ...]] = [
+            torch.autograd.grad([root], places, retain_graph=True, allow_unused=True) for root in roots
+        ]
+        return roots, places, grads
 
     def test_one_row_and_none_can_be_trained_on(self) -> None:
         for rows in (0, 1):
