@@ -1,6 +1,8 @@
 """Every built-in body through the shipped suite."""
 
 from plait.share import PLE, Inputs, MMoE, Separate, SharedBottom, Sharing, build_sharing
+from plait.share.dselect_k import DSelectK
+from plait.share.gates import OneGate
 from plait.testing import SharingContract
 
 
@@ -24,6 +26,22 @@ class TestMMoEDropout(SharingContract):
         return build_sharing(
             MMoE.Settings(experts=3, expert=[16, 8], dropout=0.1, gate_dropout=0.2), Inputs(width_in), tasks
         )
+
+
+class TestMMoEOneGate(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(MMoE.Settings(experts=3, expert=[16, 8], gate=OneGate()), Inputs(width_in), tasks)
+
+
+class TestMMoEDSelectK(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(MMoE.Settings(experts=3, expert=[8], gate=DSelectK.Settings()), Inputs(width_in), tasks)
+
+
+class TestMMoEDSelectKPerExample(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        gate = DSelectK.Settings(selectors=1, per_example=True)
+        return build_sharing(MMoE.Settings(experts=4, expert=[8], gate=gate), Inputs(width_in), tasks)
 
 
 class TestPLE(SharingContract):

@@ -5,11 +5,13 @@ from typing import Literal, final
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from plait.share.base import Sharing, SharingSettings
-from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
+from plait.share.dselect_k import DSelectK
+from plait.share.expert import cast_once, layers, mean_gate, mixture
+from plait.share.gates import AnyGate, OneGate, SoftmaxGates, build_gates
 from plait.share.parting import alias, part
 
 __all__ = ["MMoE"]
@@ -22,7 +24,8 @@ class MMoE(Sharing):
         h_t = sum_e g_t(x)_e f_e(x),    g_t(x) = softmax(W_t x + b_t)
 
     with f_e the experts (networks of equal size) and g_t the gate of task t. Gates start uniform, so that every expert
-    learns from every task before the tasks part.
+    learns from every task before the tasks part. With `gate: one` all tasks share one gate (OMoE), and so one vector; with
+    `gate: dselect_k` each ends on a few experts, and in evaluation an expert that no wanted task reads is not run.
 
     Args:
         width_in: D.
@@ -45,31 +48,64 @@ class MMoE(Sharing):
         """How many experts."""
         expert: list[int] = Field(default=[256, 128], min_length=1)
         """Layer widths of one expert."""
+        gate: AnyGate = SoftmaxGates()
+        """How tasks choose among the experts."""
         dropout: float = Field(default=0.0, ge=0, lt=1)
         """Share of activations left out in training."""
         gate_dropout: float = Field(default=0.0, ge=0, lt=1)
-        """Share of (example, expert) pairs that a gate leaves out in training."""
+        """Share of (example, expert) pairs that a gate leaves out in training; not for `dselect_k`."""
+
+        @model_validator(mode="after")
+        def _fits_the_gate(self) -> "MMoE.Settings":
+            if isinstance(self.gate, DSelectK.Settings) and self.gate.selectors > self.experts:
+                raise ValueError(
+                    f"`gate.selectors` should be at most `experts`, which is {self.experts}, since a task cannot choose "
+                    f"more. Found {self.gate.selectors}."
+                )
+            if isinstance(self.gate, DSelectK.Settings) and self.gate_dropout:
+                raise ValueError(
+                    "`gate_dropout` should be 0 with `gate: dselect_k`, which decides for itself what it leaves out. "
+                    f"Found {self.gate_dropout}."
+                )
+            return self
 
     def __init__(self, width_in: int, tasks: int, settings: Settings) -> None:
         super().__init__()
         self.width = settings.expert[-1]
         # A loop over plain layers: measured faster than batched products forward and backward, whatever the precision.
         self.experts = nn.ModuleList(layers(width_in, settings.expert, settings.dropout) for _ in range(settings.experts))
-        self.gate = nn.ModuleList(Gate(width_in, settings.experts, settings.gate_dropout) for _ in range(tasks))
+        self.gate = build_gates(settings.gate, width_in, settings.experts, tasks, settings.gate_dropout)
+        self.one = isinstance(settings.gate, OneGate)
+        self.sparse = isinstance(settings.gate, DSelectK.Settings)
 
     def forward(
         self, x: Float[Tensor, "views B D"], tasks: Sequence[int], domains: Int[Tensor, "B"] | None = None
     ) -> Float[Tensor, "t B H"]:
-        """Run all experts once and mix them for the tasks that are asked for."""
+        """Run the experts once and mix them for the tasks that are asked for."""
         joint = cast_once(x[0])
+        if self.one:
+            shared = mixture([expert(joint) for expert in self.experts], [self.gate[0](joint)])[0]
+            return part(shared).expand(len(tasks), -1, -1)
         read = part(alias(joint))
-        return mixture([part(expert(joint)) for expert in self.experts], [self.gate[task](read) for task in tasks])
+        gates = [self.gate[task](read) for task in tasks]
+        if self.sparse and not self.training and not joint.is_meta:
+            run = torch.stack([(gate > 0).any(0) for gate in gates]).any(0).nonzero().flatten().tolist() or [0]
+            return mixture([part(self.experts[number](joint)) for number in run], [gate[:, run] for gate in gates])
+        return mixture([part(expert(joint)) for expert in self.experts], gates)
 
     @torch.no_grad()
     def gates(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> dict[str, Float[Tensor, "t E"]]:
-        """Average each task's gate over the batch."""
-        return {"experts": torch.stack([mean_gate(self.gate[task](x[0])) for task in tasks])}
+        """Average each task's gate over the batch; exactly 0 for an expert that `dselect_k` has left out."""
+        return {"experts": torch.stack([mean_gate(self._gate(task)(x[0])) for task in tasks])}
 
     def own(self, task: int) -> list[nn.Parameter]:
-        """Return the task's gate."""
-        return list(self.gate[task].parameters())
+        """Return the task's gate; nothing where all tasks have one gate."""
+        return [] if self.one else list(self.gate[task].parameters())
+
+    def penalty(self) -> Float[Tensor, ""] | None:
+        """Return the entropy of the selectors of `dselect_k`."""
+        added = [term for gate in self.gate if isinstance(gate, DSelectK) for term in gate.penalty()]
+        return torch.stack(added).sum() if added else None
+
+    def _gate(self, task: int) -> nn.Module:
+        return self.gate[0 if self.one else task]
