@@ -174,6 +174,29 @@ class MultiTaskModel(nn.Module):
         own = {id(p) for tensors in self.own_tensors() for p in tensors}
         return [p for p in self.parameters() if p.requires_grad and id(p) not in own]
 
+    def shared_parts(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters more than one task may read, by the part of the model, in the order in which data pass.
+
+        Among them are the tables of embeddings, each as the part `embeddings of TABLE`.
+        """
+        own = {id(p) for tensors in self.own_tensors() for p in tensors}
+        parts: dict[str, list[nn.Parameter]] = {}
+        for name in self.layout.tables:
+            if slot(name) not in self.rows:
+                continue
+            encoder = self.row_encoder(name)
+            looked_up = [] if encoder.embedding is None else list(encoder.embedding.parameters())
+            known = {id(p) for p in looked_up}
+            parts[f"embeddings of {name}"] = looked_up
+            parts[f"numbers and texts of {name}"] = [p for p in encoder.parameters() if id(p) not in known]
+        for role in self.layout.roles:
+            if role.history is not None:
+                parts[f"history {role.name}"] = list(self.histories[slot(role.name)].parameters())
+        parts["absent"] = [self.absent]
+        parts |= self.sharing.parts()
+        shared = {part: [p for p in tensors if p.requires_grad and id(p) not in own] for part, tensors in parts.items()}
+        return {part: tensors for part, tensors in shared.items() if tensors}
+
     def encode(self, batch: Batch) -> dict[str, Float[Tensor, "views B D"]]:
         """Encode the rows of every role of a batch once, for all groups of tasks; of a history, its distinct item rows."""
         tables = {role.name: role.table for role in self.layout.roles}

@@ -61,6 +61,11 @@ class Tiny(nn.Module):
     def shared_tensors(self) -> list[nn.Parameter]:
         return [*self.users.parameters(), *self.films.parameters(), *self.shared.parameters(), self.absent]
 
+    def shared_parts(self) -> dict[str, list[nn.Parameter]]:
+        films, users = list(self.films.parameters()), list(self.users.parameters())
+        body = [*self.shared.parameters(), self.absent]
+        return {"embeddings of users": users, "embeddings of films": films, "shared": body}
+
     def own_tensors(self) -> list[list[nn.Parameter]]:
         return [list(head.parameters()) for head in self.heads]
 

@@ -9,12 +9,10 @@ from jaxtyping import Float
 from plait.measure.interval import resample, units_of
 from plait.measure.kinds import build, larger_is_better
 from plait.measure.outcome import Gain, Outcome, UndefinedError, Verdict
+from plait.measure.spread import student
 from plait.schema import TaskKind
 
 __all__ = ["combine", "gain"]
-
-_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-"""97.5 % quantiles of Student's t for 1, 2, … degrees of freedom."""
 
 
 def gain(kind: TaskKind, metric: str, joint: Outcome, alone: Outcome, seed: int) -> Gain:
@@ -72,7 +70,7 @@ def combine(gains: Sequence[Gain]) -> Gain:
     if len(known) == 1:
         return known[0]
     value = mean(one.value for one in known)
-    seeds = _STUDENT[min(len(known) - 1, len(_STUDENT)) - 1] * stdev(one.value for one in known) / len(known) ** 0.5
+    seeds = student(len(known) - 1) * stdev(one.value for one in known) / len(known) ** 0.5
     below = mean((one.value - one.low) ** 2 for one in known)
     above = mean((one.high - one.value) ** 2 for one in known)
     low, high = value - (below + seeds**2) ** 0.5, value + (above + seeds**2) ** 0.5

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from plait.report.content import Number, Part
 
-__all__ = ["Cosine", "DataSummary", "Figures", "Gate", "LabelSummary", "Weights"]
+__all__ = ["Change", "Cosine", "DataSummary", "Figures", "Gate", "LabelSummary", "Transfer", "Weights"]
 
 
 class Gate(Part):
@@ -17,18 +19,48 @@ class Gate(Part):
 
 
 class Cosine(Part):
-    """Cosine between the gradients of pairs of tasks at the shared parameters over steps; null where not known."""
+    """Cosine between the gradients of pairs of tasks over steps, each on rows drawn for it; null where not known."""
 
     steps: list[int] = Field(default_factory=list)
     pairs: dict[str, list[Number]] = Field(default_factory=dict)
-    """`first | second` -> one cosine per step."""
+    """`first | second` -> one cosine per step, at everything the tasks share, looked-up embedding rows included."""
+    epochs: list[int] = Field(default_factory=list)
+    """The epoch of each step, from 1; empty where it was not written down."""
+    parts: dict[str, dict[str, list[Number]]] = Field(default_factory=dict)
+    """Part of the model -> `first | second` -> one cosine per step."""
+
+
+class Change(Part):
+    """A mean over batches with its 95 % interval."""
+
+    value: Number
+    low: Number
+    high: Number
+
+
+class Transfer(Part):
+    """By which share one gradient step for a task lowers the loss of another; see `plait.explain.conflict`."""
+
+    tasks: list[str] = Field(default_factory=list)
+    lowered: list[list[Change]] = Field(default_factory=list)
+    """Row: the task the step is for. Column: the task whose loss is looked at. Below 0 the loss rises."""
+    rate: float = 0.0
+    """Learning rate of the step."""
+    batches: int = 0
+    """Draws of rows for the steps, and as many for the losses."""
+    when: Literal["training", "end"] = "training"
+    """Whether the steps were tried while the model was trained, or with the finished model."""
+    held: str = "valid"
+    """The part whose rows the losses are looked at on: `valid`, or `train` where there is no validation part."""
 
 
 class Weights(Part):
-    """The mean weight of each task's loss over epochs."""
+    """The mean weight of each task's loss over epochs or steps."""
 
     steps: list[int] = Field(default_factory=list)
-    """Numbers of the epochs."""
+    """Numbers of the epochs, or of the steps."""
+    unit: Literal["epoch", "step"] = "epoch"
+    """What `steps` counts."""
     tasks: dict[str, list[Number]] = Field(default_factory=dict)
 
 
@@ -70,6 +102,7 @@ class Figures(Part):
     """Level of sharing -> use of its experts."""
     cosine: Cosine = Field(default_factory=Cosine)
     weights: Weights = Field(default_factory=Weights)
+    transfer: Transfer = Field(default_factory=Transfer)
     data: DataSummary = Field(default_factory=DataSummary)
 
     def text(self) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, final
+from typing import Final, Literal, final
 
 import plait
 from plait.data.columns import PARTS, Prepared
@@ -15,6 +15,7 @@ from plait.measure import Gain, Outcome, combined, curve, decisive, evaluate, ga
 from plait.recipe import Recipe
 from plait.report.content import DataReport, Figure, GainFigure, Report, TaskReport
 from plait.report.figures import Cosine, DataSummary, Figures, Gate, LabelSummary, Weights
+from plait.run.why import transfer_of
 from plait.train.fitted import Fitted
 
 __all__ = ["Measured", "figures_of", "metric_of", "report_of"]
@@ -83,6 +84,7 @@ def report_of(recipe: Recipe, prepared: Prepared, measured: Measured) -> Report:
 def figures_of(recipe: Recipe, prepared: Prepared, measured: Measured) -> Figures:
     """Put the series behind the pictures together."""
     fitted = measured.fitted
+    held: Literal["valid", "train"] = "valid" if any(len(prepared.rows(name, "valid")) for name in recipe.tasks) else "train"
     curves: dict[str, dict[str, list[tuple[int, float | None]]]] = {}
     calibration: dict[str, dict[str, list[tuple[float, float, int]]]] = {}
     for name, task in recipe.tasks.items():
@@ -98,6 +100,7 @@ def figures_of(recipe: Recipe, prepared: Prepared, measured: Measured) -> Figure
         gates={level: _gate(uses) for level, uses in fitted.gates.items()},
         cosine=_cosine(fitted),
         weights=_weights(fitted),
+        transfer=transfer_of(fitted, recipe.train.learning_rate, held),
         data=_summary(recipe, prepared),
     )
 
@@ -162,7 +165,21 @@ def _cosine(fitted: Fitted) -> Cosine:
     return Cosine(
         steps=[found.step for found in fitted.cosines],
         pairs={f"{names[i]} | {names[j]}": [found.between[i][j] for found in fitted.cosines] for i, j in pairs},
+        epochs=[found.epoch for found in fitted.cosines if found.epoch],
+        parts={
+            part: _met(fitted, part, pairs) for part in dict.fromkeys(p for found in fitted.cosines for p in found.parts)
+        },
     )
+
+
+def _met(fitted: Fitted, part: str, pairs: Sequence[tuple[int, int]]) -> dict[str, list[float | None]]:
+    """Return the cosines at one part of the pairs that ever meet there."""
+    found: dict[str, list[float | None]] = {}
+    for i, j in pairs:
+        values = [probe.parts[part][i][j] if part in probe.parts else math.nan for probe in fitted.cosines]
+        if not all(math.isnan(value) for value in values):
+            found[f"{fitted.tasks[i]} | {fitted.tasks[j]}"] = list(values)
+    return found
 
 
 def _weights(fitted: Fitted) -> Weights:

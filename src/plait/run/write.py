@@ -18,6 +18,7 @@ from plait.model import MultiTaskModel
 from plait.recipe import Recipe
 from plait.report.html import render
 from plait.run.content import Measured, figures_of, report_of
+from plait.run.log import read_weights
 from plait.run.manifest import PHASES, write_file, write_manifest
 
 __all__ = ["write_run"]
@@ -30,6 +31,9 @@ def write_run(folder: Path, recipe: Recipe, prepared: Prepared, model: MultiTask
     without the sources.
     """
     report, figures = report_of(recipe, prepared, measured), figures_of(recipe, prepared, measured)
+    weights = read_weights(folder / "log.jsonl", list(recipe.tasks))
+    if weights is not None:
+        figures = figures.model_copy(update={"weights": weights})
     write_file(folder / "weights.safetensors", save(model.state_dict()))
     _keep(prepared.folder, folder / "tables")
     _keep(prepared.folder / "vocabulary", folder / "vocabulary")

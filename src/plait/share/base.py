@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from plait import schema
 from plait.errors import RecipeError, nearest
+from plait.share.parts import parts_of
 
 __all__ = ["Inputs", "Sharing", "SharingSettings"]
 
@@ -89,6 +90,14 @@ class Sharing(nn.Module, ABC):
     def own(self, task: int) -> list[nn.Parameter]:
         """Return the parameters that only this task reads; balancing leaves them alone. None by default."""
         return []
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """Return all parameters of the body by the part they make up, such as `experts` or `level 1 shared experts`.
+
+        A part is what lies directly in the body under one name. Where a body holds a list of modules that hold lists
+        themselves, those are its levels, and each has parts of its own.
+        """
+        return parts_of(self)
 
     def penalty(self) -> Float[Tensor, ""] | None:
         """Return what the passes since the last call add to the objective of the body, and forget it; nothing by default.

@@ -24,11 +24,18 @@ class Curve:
 @final
 @dataclass(frozen=True, slots=True)
 class Cosines:
-    """The cosines between the tasks' gradients at one step."""
+    """The cosines between the tasks' gradients at one step, on rows drawn for it."""
 
     step: int
     between: list[list[float]]
-    """In the order of the tasks; NaN where a task had no label."""
+    """At everything shared, looked-up embedding rows included; in the order of the tasks, NaN where a task had no label."""
+    parts: dict[str, list[list[float]]] = field(default_factory=dict)
+    """The same for each part of the model alone; NaN too where a task does not reach the part."""
+    epoch: int = 0
+    """From 1."""
+    lowered: list[list[float]] = field(default_factory=list)
+    """By which share a step for the task of a row would have lowered the loss of the task of a column, on rows that the step
+    did not see; NaN where one has no label."""
 
 
 @final

@@ -80,7 +80,7 @@ class Job:
         device: torch.device,
     ) -> None:
         self.model, self.balancer, self.settings, self.judge = model, balancer, settings, judge
-        self.device, self._seed = device, seed
+        self.device, self.seed = device, seed
         self.precision: Literal["fp32", "bf16"] = choose_precision(settings.precision, device)
         self.supply = Supply(prepared, settings, balancer.draws, seed, device)
         self.optimiser = Optimiser(model, [balancer], settings)
@@ -128,7 +128,7 @@ class Job:
             "progress": self.progress.model_dump(mode="json"),
             "judge": self.judge.state(),
             "settings": self.settings.model_dump(mode="json"),
-            "seed": self._seed,
+            "seed": self.seed,
         }
         return Checkpoint(tensors, state)
 
@@ -157,7 +157,7 @@ class Job:
         """Refuse a checkpoint that this run could not have written."""
         before = kept.state["settings"]
         assert isinstance(before, dict)
-        now = {**self.settings.model_dump(mode="json"), "seed": self._seed}
+        now = {**self.settings.model_dump(mode="json"), "seed": self.seed}
         then = {**before, "seed": kept.state["seed"]}
         changed = [key for key in now if key not in _FREE and now[key] != then.get(key)]
         if changed:

@@ -17,11 +17,11 @@ from plait.data.columns import Prepared
 from plait.errors import DivergedError, RunError, Stopped
 from plait.train.checkpoint import Checkpoints
 from plait.train.finish import finish
-from plait.train.fitted import Cosines, Fitted
+from plait.train.fitted import Fitted
 from plait.train.job import Job
 from plait.train.judge import Judge
 from plait.train.precision import choose_device, fast_products
-from plait.train.probe import cosines
+from plait.train.probe import Probe
 from plait.train.protocol import Trainable
 from plait.train.settings import Train
 from plait.train.signals import Interrupt
@@ -30,7 +30,6 @@ from plait.train.watch import EpochRecord, Silent, StartRecord, StepRecord, Watc
 __all__ = ["Goal", "fit"]
 
 _STEPS_BETWEEN_RECORDS: Final = 10
-_PROBE_ROWS: Final = 512
 _GATE_ROWS: Final = 4096
 
 
@@ -97,7 +96,8 @@ def fit(  # noqa: PLR0913  # each is a part that the caller builds; a bundle of 
         balancer.to(device)
         judge = Judge(goal.larger_is_better, settings.patience)
         job = Job(model, prepared, balancer, settings, judge, seed, device)
-        loop = _Loop(job, goal, interrupt, watch, None if out is None else Checkpoints(out / "checkpoints"))
+        checkpoints = None if out is None else Checkpoints(out / "checkpoints")
+        loop = _Loop(job, Probe(job, prepared), goal, interrupt, watch, checkpoints)
         loop.take_up(resume)
         fitted = loop.run()
         if settings.finish == "per_task":
@@ -111,11 +111,11 @@ def fit(  # noqa: PLR0913  # each is a part that the caller builds; a bundle of 
 class _Loop:
     """Drives a job, tells watchers, keeps checkpoints."""
 
-    def __init__(self, job: Job, goal: Goal, interrupt: Interrupt, watch: Watch, checkpoints: Checkpoints | None) -> None:
-        self._job, self._goal, self._interrupt, self._watch = job, goal, interrupt, watch
+    def __init__(
+        self, job: Job, probe: Probe, goal: Goal, interrupt: Interrupt, watch: Watch, checkpoints: Checkpoints | None
+    ) -> None:
+        self._job, self._probe, self._goal, self._interrupt, self._watch = job, probe, goal, interrupt, watch
         self._checkpoints = checkpoints
-        probes = job.settings.probes if len(job.model.names) > 1 else 0
-        self._probe_every = -(-job.supply.steps // probes) if probes else 0
 
     def take_up(self, resume: bool) -> None:
         """Start where the newest checkpoint ends, if that is wanted."""
@@ -187,10 +187,8 @@ class _Loop:
         recording = step % _STEPS_BETWEEN_RECORDS == 0
         if (recording or job.device.type == "cpu") and job.tally.longest >= job.settings.max_skips:
             raise DivergedError(self._diverged())
-        if self._probe_every and job.progress.place % self._probe_every == 0:
-            draw = job.supply.sample(job.progress.epoch, job.progress.place - 1, _PROBE_ROWS)
-            between = cosines(job.model, draw, job.precision, job.device)
-            job.progress.cosines.append(Cosines(step, between.tolist()))
+        if self._probe.every and job.progress.place % self._probe.every == 0:
+            job.progress.cosines.append(self._probe.look())
         if recording:
             losses, weights = job.tally.recent_means()
             progress = job.progress
@@ -224,7 +222,10 @@ class _Loop:
             progress.best_epoch, progress.scores = progress.epoch, scores
             job.snapshot()
         self._keep()
-        record = EpochRecord(progress.epoch, progress.step, losses, scores, verdict.best, round(progress.seconds, 3))
+        probes = [found for found in progress.cosines if found.epoch == progress.epoch]
+        record = EpochRecord(
+            progress.epoch, progress.step, losses, scores, verdict.best, round(progress.seconds, 3), probes=probes
+        )
         self._watch.epoch(record)
         if self._interrupt.caught is not None and not progress.done:
             self._stop()

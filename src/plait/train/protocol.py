@@ -34,6 +34,9 @@ class Trainable(Protocol):
     def shared_tensors(self) -> list[nn.Parameter]:
         """Return the parameters that more than one task may read."""
 
+    def shared_parts(self) -> dict[str, list[nn.Parameter]]:
+        """Return the same by the part of the model they make up."""
+
     def own_tensors(self) -> list[list[nn.Parameter]]:
         """Return for each task the parameters that only it reads."""
 

@@ -61,5 +61,6 @@ class Train:
         """Steps between checkpoints, besides the one after every epoch."""
         max_skips: int = Field(default=10, ge=1)
         """Steps in a row skipped because a loss or gradient was not finite, after which training stops with exit code 3."""
-        probes: int = Field(default=8, ge=0)
-        """How often per epoch the angles between the tasks' gradients are measured, for the report."""
+        probes: int | None = Field(default=None, ge=0)
+        """How often per epoch the angles between the tasks' gradients are measured, for the report. Where not said, once to
+        eight times, as long as that takes about a twenty-fifth of the passes through the model."""

@@ -50,16 +50,25 @@ class Supply:
         draws: independent draws that the balancer wants at once.
         seed: the recipe's seed.
         device: where the draws go.
+        part: `train`, `valid` or `test`.
 
     Attributes:
         steps: steps per epoch.
     """
 
-    def __init__(self, prepared: Prepared, settings: Train.Settings, draws: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        settings: Train.Settings,
+        draws: int,
+        seed: int,
+        device: torch.device,
+        part: str = "train",
+    ) -> None:
         self._prepared = prepared
         self._device = device
         self._workers = settings.workers
-        self._mix = mix_of(settings.mix, prepared, settings.batch, seed)
+        self._mix = mix_of(settings.mix, prepared, settings.batch, seed, part)
         self._draws = draws
         self._together = draws * settings.accumulate
         self._samplers = {

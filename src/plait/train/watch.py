@@ -6,10 +6,11 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Literal, Protocol, final, runtime_checkable
 
-from plait.train.fitted import Fitted
+from plait.train.fitted import Cosines, Fitted
 
 __all__ = ["EpochRecord", "JsonLines", "Silent", "StartRecord", "StepRecord", "Watch", "Watchers"]
 
@@ -67,6 +68,8 @@ class EpochRecord:
     """Whether it is the best so far."""
     seconds: float
     phase: Literal["joint", "finish"] = "joint"
+    probes: Sequence[Cosines] = ()
+    """The angles between the tasks' gradients as they were measured in the epoch."""
 
 
 @runtime_checkable
@@ -182,8 +185,8 @@ class JsonLines:
         self._write("step", asdict(record))
 
     def epoch(self, record: EpochRecord) -> None:
-        """Write losses and scores."""
-        self._write("epoch", asdict(record))
+        """Write losses, scores and the angles between gradients."""
+        self._write("epoch", {**asdict(record), "probes": [_probe(found) for found in record.probes]})
 
     def note(self, text: str) -> None:
         """Write a sentence."""
@@ -205,6 +208,16 @@ class JsonLines:
     def _write(self, event: str, values: Mapping[str, object]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"event": event, "at": round(time.time(), 3), **values}) + "\n")
+
+
+def _probe(found: Cosines) -> dict[str, object]:
+    """Lay one probe out as JSON, which has no NaN."""
+    whole, parts = _nulled(found.between), {part: _nulled(between) for part, between in found.parts.items()}
+    return {"step": found.step, "between": whole, "parts": parts, "lowered": _nulled(found.lowered)}
+
+
+def _nulled(rows: Sequence[Sequence[float]]) -> list[list[float | None]]:
+    return [[value if isfinite(value) else None for value in row] for row in rows]
 
 
 def _step_of(line: str) -> int:
