@@ -1,7 +1,8 @@
 """The model: encode the rows, share, predict. Nothing more: no data, no loss weights, no optimiser.
 
 batch ── row encoder per table ──> one vector per role ── concatenated, what a task may not see replaced by a learned
-"absent" vector ──> x [views, B, D] ── sharing ──> [t, B, H] ── heads ──> predictions and losses
+"absent" vector ──> x [views, B, D] ── sharing ──> [t, B, H] ── heads, chained where tasks are given each other ──>
+predictions and losses
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ from plait.layout import Group, Layout, Role
 from plait.share.base import Sharing
 from plait.share.parting import alias, part
 from plait.tasks.base import Head, TwoTower
+from plait.tasks.chain import Chain
+from plait.tasks.relation import Linked, Told
 
 __all__ = ["HistoryRole", "MultiTaskModel"]
 
@@ -64,6 +67,7 @@ class MultiTaskModel(nn.Module):
         histories: one per role that is a history.
         sharing: the body.
         heads: one per task, in the order of `layout.tasks`.
+        chain: which tasks are given which; none where not said.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class MultiTaskModel(nn.Module):
         histories: Mapping[str, HistoryRole],
         sharing: Sharing,
         heads: Mapping[str, Head | TwoTower],
+        chain: Chain | None = None,
     ) -> None:
         super().__init__()
         self.layout = layout
@@ -81,6 +86,7 @@ class MultiTaskModel(nn.Module):
         self.histories = nn.ModuleDict({slot(name): module for name, module in histories.items()})
         self.sharing = sharing
         self.heads = nn.ModuleDict({slot(name): heads[name] for name in self.names})
+        self.chain = chain or Chain({}, {})
         widths = [self._width(role) for role in layout.roles]
         self.absent = nn.Parameter(torch.zeros(sharing.views, sum(widths)))
         self.seats = dict(zip((r.name for r in layout.roles), _spans(widths), strict=True))
@@ -112,16 +118,14 @@ class MultiTaskModel(nn.Module):
         """
         found: dict[str, Tensor] = {}
         for batch in batches:
-            encoded = self.encode(batch)
-            for group in self._groups(batch.table):
-                found |= self._group_losses(batch, group, encoded, negatives)
+            found |= self._batch_losses(batch, negatives)
         zero = self.absent.new_zeros(())
         values = torch.stack([found.get(name, zero) for name in self.names])
         present = torch.tensor([name in found for name in self.names], device=values.device)
         return values, present
 
     def hidden(self, batch: Batch) -> dict[str, Float[Tensor, "B H"]]:
-        """Compute each task's vector for the examples of a batch: what its head reads."""
+        """Compute each task's vector for the examples of a batch, as the body gives it."""
         encoded = self.encode(batch)
         found: dict[str, Tensor] = {}
         for group in self._groups(batch.table):
@@ -131,12 +135,15 @@ class MultiTaskModel(nn.Module):
     def outputs(self, batch: Batch) -> dict[str, Float[Tensor, "B P"]]:
         """Predict every task of the batch's table: probabilities or values; for two-tower tasks the query's place."""
         found: dict[str, Tensor] = {}
-        for name, hidden in self.hidden(batch).items():
+        vectors = self.hidden(batch)
+        linked = self._linked(vectors)
+        for name, hidden in vectors.items():
             head = self.head(name)
             if isinstance(head, TwoTower):
                 found[name] = head.query(hidden).float()
             else:
-                found[name] = head.predict(head(hidden).float())
+                found[name] = head.predict(linked[name].output if name in linked else head(hidden).float())
+        self.chain.bound(found, self._chained())
         return found
 
     def candidates(self, task: str, block: Block) -> Float[Tensor, "N R"]:
@@ -166,8 +173,16 @@ class MultiTaskModel(nn.Module):
         return [module for module in self.modules() if isinstance(module, FusedEmbedding)]
 
     def own_tensors(self) -> list[list[nn.Parameter]]:
-        """Return for each task the parameters that only it reads."""
-        return [[*self.head(name).parameters(), *self.sharing.own(number)] for number, name in enumerate(self.names)]
+        """Return for each task the parameters that only it reads: none that a task which is given it reads as well."""
+        heads, vectors = self.chain.lent_heads(), self.chain.lent_vectors()
+        own: list[list[nn.Parameter]] = [[] for _ in self.names]
+        for number, name in enumerate(self.names):
+            if name not in heads:
+                own[number] += self.head(name).parameters()
+            if name not in vectors:
+                relation = self.chain.relation(name)
+                own[number] += [*self.sharing.own(number), *(() if relation is None else relation.parameters())]
+        return own
 
     def shared_tensors(self) -> list[nn.Parameter]:
         """Return the parameters more than one task may read; looked-up embedding rows are not among them."""
@@ -270,23 +285,51 @@ class MultiTaskModel(nn.Module):
                 return (batch.roles[role].codes[:, slot].long() - first).clamp(min=0)
         return torch.zeros_like(batch.rows)
 
-    def _group_losses(
-        self, batch: Batch, group: Group, encoded: Mapping[str, Tensor], negatives: Mapping[str, Negatives]
-    ) -> dict[str, Tensor]:
-        """Mean loss per task of a group; tasks without a label in the batch are left out."""
-        present = [name for name in group.tasks if bool((batch.weights[name] > 0).any())]
-        if not present:
-            return {}
+    def _chained(self) -> dict[str, Head]:
+        """Return the heads of the tasks that are given others, or are what others are given."""
+        heads = {name: self.head(name) for name in self.chain.order}
+        return {name: head for name, head in heads.items() if isinstance(head, Head)}
+
+    def _linked(self, vectors: Mapping[str, Float[Tensor, "B H"]]) -> dict[str, Linked]:
+        """Run the heads of the chain whose vectors are there."""
+        return self.chain(vectors, self._chained()) if any(name in self.chain for name in vectors) else {}
+
+    def _batch_losses(self, batch: Batch, negatives: Mapping[str, Negatives]) -> dict[str, Tensor]:
+        """Mean loss per task of a batch; tasks without a label in it are left out."""
+        present = [name for name, weight in batch.weights.items() if name in self.names and bool((weight > 0).any())]
+        needed = self.chain.needed(present)
+        encoded = self.encode(batch)
+        vectors: dict[str, Tensor] = {}
+        for group in self._groups(batch.table):
+            if not needed.isdisjoint(group.tasks):
+                vectors |= self._hidden(batch, group, encoded)
+        linked = self._linked({name: vectors[name] for name in self.chain.order if name in needed})
         found: dict[str, Tensor] = {}
-        for name, hidden in self._hidden(batch, group, encoded).items():
+        for name in vectors:
             if name not in present:
                 continue
             weight = batch.weights[name]
             picked = None if bool((weight > 0).all()) else (weight > 0).nonzero().flatten()
-            each = self._example_losses(name, batch, hidden, picked, encoded, negatives)
+            if name in linked:
+                each = self._linked_losses(name, batch, linked[name], picked)
+            else:
+                each = self._example_losses(name, batch, vectors[name], picked, encoded, negatives)
             weight = weight if picked is None else weight.index_select(0, picked)
             found[name] = (each * weight).sum() / weight.sum()
         return found
+
+    def _linked_losses(
+        self, name: str, batch: Batch, linked: Linked, picked: Int[Tensor, " b"] | None
+    ) -> Float[Tensor, " b"]:
+        """Loss of each labelled example of a task of the chain."""
+        head, relation, group = self.head(name), self.chain.relation(name), batch.groups.get(name)
+        assert isinstance(head, Head)
+        label, kept = _pick(batch.labels[name], picked), linked.pick(picked)
+        lists = None if group is None else _pick(group, picked)
+        if relation is None:
+            return head.losses(kept.output, label, lists)
+        happened = self.chain.happened(name, batch.labels, linked.output)
+        return relation.losses(head, kept, Told(label, lists, _pick(happened, picked)))
 
     def _example_losses(
         self,

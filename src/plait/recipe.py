@@ -19,7 +19,7 @@ from plait.errors import RecipeError, nearest
 from plait.measure import metrics
 from plait.schema import Feature, History, Schema, Settings, Split, Table
 from plait.share import AnySharing, MMoE
-from plait.tasks import AnyTask
+from plait.tasks import AnyTask, chain_problems
 from plait.train.settings import Train
 
 __all__ = ["Model", "Recipe", "load_recipe"]
@@ -78,7 +78,7 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
-        problems = [*_table_problems(self), *_feature_problems(self), *_task_problems(self)]
+        problems = [*_table_problems(self), *_feature_problems(self), *_task_problems(self), *chain_problems(self.tasks)]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -96,8 +96,11 @@ class Recipe(Settings):
             batch: rows per step of the task's table in the joint training, so that alone takes as many steps.
         """
         train = self.train.model_copy(update={"batch": batch})
+        single = self.tasks[task]
+        if single.parents:
+            single = single.model_copy(update={"given": None, "chain": None})
         # One task needs no balancing, and settings that name other tasks would be refused.
-        update = {"tasks": {task: self.tasks[task]}, "train": train, "balance": Average.Settings()}
+        update = {"tasks": {task: single}, "train": train, "balance": Average.Settings()}
         return self.model_copy(update=update)
 
     def to_yaml(self) -> str:
@@ -264,7 +267,6 @@ def _task_problems(recipe: Recipe) -> list[str]:
         lambda t: _unless(
             recipe.tasks[t].table in recipe.tables, f"Task `{t}`: no table `{recipe.tasks[t].table}`.", recipe, t
         ),
-        lambda t: _given_problem(recipe, t),
         lambda t: _retrieval_problem(recipe, t),
         lambda t: _metric_problem(recipe, t),
     ]
@@ -273,18 +275,6 @@ def _task_problems(recipe: Recipe) -> list[str]:
 
 def _unless(fine: bool, words: str, recipe: Recipe, task: str) -> str | None:
     return None if fine else words + nearest(recipe.tasks[task].table, list(recipe.tables))
-
-
-def _given_problem(recipe: Recipe, name: str) -> str | None:
-    given = recipe.tasks[name].given
-    if given is None:
-        return None
-    if given not in recipe.tasks:
-        return f"Task `{name}`: `given` should name a task. Found `{given}`.{nearest(given, list(recipe.tasks))}"
-    return (
-        f"Task `{name}`: `given: {given}` asks for a chain of tasks, which this version does not train. "
-        f"Leave `given` out, or restrict the sample space with `where`."
-    )
 
 
 def _metric_problem(recipe: Recipe, name: str) -> str | None:

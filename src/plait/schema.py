@@ -154,14 +154,19 @@ class Task(Settings):
     """Weight of the task's loss."""
     sample_weight: str | None = None
     """SQL expression: the weight of each example, 0 or more."""
-    given: str | None = None
-    """The task this one depends on: `buy` given `click`. Kept for chains of tasks; this version refuses it and says so."""
+    given: str | list[str] | None = None
+    """The task or tasks this one depends on, on the same table: `buy` given `click`."""
     inputs: list[str] | None = None
     """`table.column` features (or whole tables) the task may see; everything reachable where not said."""
     metric: str | None = None
     """The metric that decides; the kind's own where not said."""
     group: str | None = None
     """The column whose equal values form one list (ranking), or one user (AUC per user)."""
+
+    @property
+    def parents(self) -> list[str]:
+        """The tasks this one is given."""
+        return [self.given] if isinstance(self.given, str) else list(self.given or [])
 
 
 class Split(Settings):

@@ -52,7 +52,7 @@ def test_written_out_and_read_again_it_is_the_same() -> None:
         ("tasks/buy/metric", "auk", "Found `auk`. Did you mean `auc`?"),
         ("tasks/buy/metric", "predicted_over_observed", "`metric` should be one that can decide a binary task"),
         ("tasks/buy/given", "click", "`given` should name a task. Found `click`."),
-        ("tasks/buy/given", "next", "asks for a chain of tasks, which this version does not train"),
+        ("tasks/buy/given", "next", "should have parents of kind binary, because only they have what it reads of a parent."),
         ("tasks/next/label", "itm", "should be a key of table `visits`"),
         ("tables/items/id", None, "Table `items` should name its `id`, since `visits.item` points at it."),
         ("tables/visits/keys", {"item": "item"}, "should point at a table of the recipe. Found `item`."),

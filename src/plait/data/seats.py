@@ -99,6 +99,30 @@ def _check(schema: Schema) -> None:
             raise RecipeError(f"Task `{name}`: there is no table `{task.table}`.{nearest(task.table, known)}")
 
 
+def _check_given(schema: Schema, labels: Mapping[str, list[str]]) -> None:
+    """Refuse a chain along which a task would see a column of its own label.
+
+    Raises:
+        RecipeError: a task that another is given opens such a column with `inputs`.
+    """
+    for name, task in schema.tasks.items():
+        waiting, met = list(task.parents), {name}
+        while waiting:
+            ancestor = waiting.pop()
+            if ancestor in met or ancestor not in schema.tasks:
+                continue
+            met.add(ancestor)
+            waiting += schema.tasks[ancestor].parents
+            opened = {*(schema.tasks[ancestor].inputs or [])} - {*(task.inputs or [])}
+            leaks = [c for c in labels.get(name, []) if f"{task.table}.{c}" in opened]
+            if leaks:
+                raise RecipeError(
+                    f"Task `{name}` is given `{ancestor}` and should not see its own label through it. Found "
+                    f"`{task.table}.{leaks[0]}` in `inputs` of `{ancestor}`, a column that the label of `{name}` names. "
+                    f"Take it out of these `inputs`, or leave `given` out."
+                )
+
+
 class _Arranging:
     """The state of one `arrange`."""
 
@@ -114,6 +138,7 @@ class _Arranging:
         self.kept: set[str] = set()
 
     def run(self) -> Seats:
+        _check_given(self.schema, self.labels)
         seen: dict[str, dict[str, list[str]]] = {}
         roles: dict[str, Role] = {}
         for name, task in self.schema.tasks.items():

@@ -15,7 +15,8 @@ from plait.model import HistoryRole, MultiTaskModel
 from plait.recipe import Recipe
 from plait.schema import Text
 from plait.share import Inputs, build_sharing
-from plait.tasks import build_head
+from plait.tasks import build_chain, build_head
+from plait.tasks.base import Head
 
 __all__ = ["build_balance", "build_model", "build_texts"]
 
@@ -45,7 +46,10 @@ def _build(recipe: Recipe, layout: Layout) -> MultiTaskModel:
         )
         for name, task in layout.tasks.items()
     }
-    return MultiTaskModel(layout, rows, histories, sharing, heads)
+    chain = build_chain({name: recipe.tasks[name] for name in layout.tasks}, sharing.width, chosen.tower)
+    chained = {name: head for name in chain.order if isinstance(head := heads[name], Head)}
+    chain.start(chained, {name: layout.tasks[name].mean for name in chain.order})
+    return MultiTaskModel(layout, rows, histories, sharing, heads, chain)
 
 
 def _inputs(layout: Layout, rows: Mapping[str, RowEncoder], history_width: int) -> Inputs:

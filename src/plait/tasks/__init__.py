@@ -11,6 +11,8 @@ from plait.layout import TaskLayout
 from plait.tasks.amount import Amount
 from plait.tasks.base import Head, TwoTower
 from plait.tasks.binary import Binary
+from plait.tasks.chain import Chain, build_chain
+from plait.tasks.given import chain_problems
 from plait.tasks.multiclass import Multiclass
 from plait.tasks.multilabel import Multilabel
 from plait.tasks.ordinal import Ordinal
@@ -23,6 +25,7 @@ __all__ = [
     "Amount",
     "AnyTask",
     "Binary",
+    "Chain",
     "Head",
     "Multiclass",
     "Multilabel",
@@ -32,7 +35,9 @@ __all__ = [
     "Relatedness",
     "Retrieval",
     "TwoTower",
+    "build_chain",
     "build_head",
+    "chain_problems",
 ]
 
 AnyTask = Annotated[

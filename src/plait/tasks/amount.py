@@ -7,17 +7,18 @@ import torch
 from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional
 
-from plait import schema
 from plait.layout import TaskLayout
-from plait.tasks.base import Head, tower
+from plait.tasks.base import Conditional, tower
+from plait.tasks.given import ChainedTask
 from plait.tasks.prior import start_at
 
 __all__ = ["Amount"]
 
 
 @final
-class Amount(Head):
+class Amount(Conditional):
     """Predict an expected amount with Tweedie's deviance, for labels of 0 and above.
 
         loss = -y mu^(1-p) / (1 - p) + mu^(2-p) / (2 - p),    mu = exp(z),    1 < p < 2
@@ -42,7 +43,7 @@ class Amount(Head):
         (ZILN), https://arxiv.org/abs/1912.07753.
     """
 
-    class Settings(schema.Task):
+    class Settings(ChainedTask):
         """A quantity with many zeros and a heavy tail."""
 
         kind: Literal["amount"]
@@ -74,6 +75,14 @@ class Amount(Head):
     def predict(self, output: Float[Tensor, "B O"]) -> Float[Tensor, "B P"]:
         """Return the expected amount on the label's scale."""
         return self.unit * torch.exp(_bounded(output))
+
+    def under(self, output: Float[Tensor, "B O"], condition: Float[Tensor, "B"]) -> Float[Tensor, "B O"]:
+        """Return the logarithm of the expectation: the chance of the condition times the amount."""
+        return output + functional.logsigmoid(condition)[:, None]
+
+    def start(self, chance: float) -> None:
+        """Begin at the mean among the examples where the condition happened."""
+        start_at(self.network, -torch.tensor([chance]).clamp(1e-4, 1).log())
 
     @property
     def columns(self) -> list[str]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-__all__ = ["Head", "TwoTower", "tower"]
+__all__ = ["Conditional", "Event", "Head", "TwoTower", "tower"]
 
 
 def tower(width: int, layers: Sequence[int], outputs: int) -> nn.Sequential:
@@ -58,6 +58,31 @@ class Head(nn.Module, ABC):
     def __call__(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B O"]:
         """Call `forward`; declared again so that a caller gets checked types."""
         return super().__call__(hidden)  # type: ignore[no-any-return]
+
+
+class Conditional(Head, ABC):
+    """A head whose output can be tied to the chance of something that has to happen first."""
+
+    @abstractmethod
+    def under(self, output: Float[Tensor, "B O"], condition: Float[Tensor, "B"]) -> Float[Tensor, "B O"]:
+        """Return the output for all examples, of one that holds where the condition happened; without it, there is nothing.
+
+        Args:
+            output: what `forward` returned, in float32.
+            condition: log odds that the condition happens.
+        """
+
+    @abstractmethod
+    def start(self, chance: float) -> None:
+        """Begin where `under` gives the base rate when the condition happens with this chance."""
+
+
+class Event(Conditional, ABC):
+    """A head that says how likely something is to happen, so that others can be tied to it."""
+
+    @abstractmethod
+    def log_odds(self, output: Float[Tensor, "B O"]) -> Float[Tensor, "B"]:
+        """Return the log odds that it happens, on the scale of the data."""
 
 
 class TwoTower(nn.Module, ABC):

@@ -8,16 +8,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.layout import TaskLayout
-from plait.tasks.base import Head, tower
+from plait.tasks.base import Event, tower
 from plait.tasks.class_weight import Given, by_class
 from plait.tasks.classes import ClassTask, Logistic
 from plait.tasks.prior import log_odds, start_at
+from plait.tasks.relation import both
 
 __all__ = ["Binary"]
 
 
 @final
-class Binary(Head):
+class Binary(Event):
     """Predict the probability of yes.
 
         loss = -y log p - (1 - y) log(1 - p),    p = sigmoid(z),    z the output
@@ -48,8 +49,9 @@ class Binary(Head):
 
     def __init__(self, task: TaskLayout, width: int, layers: Sequence[int], settings: Settings) -> None:
         super().__init__()
+        self.rate = task.mean
         self.network = tower(width, layers, 1)
-        start_at(self.network, log_odds(task.mean))
+        self.start(1.0)
         weights = settings.class_weight.weights if isinstance(settings.class_weight, Given.Settings) else {}
         given = by_class(task.name, "class_weight", ("0", "1"), weights)[:, None]
         rates = torch.tensor([[1 - task.mean], [task.mean]])
@@ -70,6 +72,18 @@ class Binary(Head):
     def predict(self, output: Float[Tensor, "B O"]) -> Float[Tensor, "B P"]:
         """Return the probability of yes."""
         return torch.sigmoid(self.loss.log_odds(output))
+
+    def log_odds(self, output: Float[Tensor, "B O"]) -> Float[Tensor, "B"]:
+        """Return the log odds of yes on the scale of the data."""
+        return self.loss.log_odds(output)[:, 0]
+
+    def under(self, output: Float[Tensor, "B O"], condition: Float[Tensor, "B"]) -> Float[Tensor, "B O"]:
+        """Return the log odds that the condition and yes happen."""
+        return both(output, condition[:, None])
+
+    def start(self, chance: float) -> None:
+        """Begin at the rate among the examples where the condition happened."""
+        start_at(self.network, log_odds(min(1.0, self.rate / max(chance, 1e-9))))
 
     @property
     def columns(self) -> list[str]:

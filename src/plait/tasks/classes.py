@@ -8,10 +8,10 @@ from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plait import schema
 from plait.tasks.class_weight import AnyClassWeight, class_weights
 from plait.tasks.cross_entropy import CrossEntropy
 from plait.tasks.focal import Focal
+from plait.tasks.given import ChainedTask
 from plait.tasks.loss import ClassLoss, short
 
 __all__ = ["AnyClassLoss", "ClassTask", "Logistic", "Softmax", "build_class_loss"]
@@ -21,7 +21,7 @@ AnyClassLoss = Annotated[
 ]
 
 
-class ClassTask(schema.Task):
+class ClassTask(ChainedTask):
     """What tasks over classes have in common."""
 
     loss: AnyClassLoss = CrossEntropy.Settings()
@@ -30,6 +30,15 @@ class ClassTask(schema.Task):
     """How much the examples of each class count; predictions stay on the scale of the data. All the same where not said."""
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of every label that is spread over the classes by their rates, against overconfidence."""
+
+    def untied(self) -> str | None:
+        """Say that outputs have to be log odds, where they are not."""
+        if build_class_loss(self.loss).proper:
+            return None
+        return (
+            f"a chance can only be tied where the outputs are log odds, and with `loss: {self.loss.kind}` they are drawn "
+            "towards even odds"
+        )
 
 
 def build_class_loss(settings: AnyClassLoss) -> ClassLoss:

@@ -8,9 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plait import schema
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
+from plait.tasks.given import ChainedTask
 from plait.tasks.prior import log_odds, start_at
 
 __all__ = ["Ordinal"]
@@ -43,7 +43,7 @@ class Ordinal(Head):
         McCullagh: Regression Models for Ordinal Data, JRSS B 42, 1980; Cao et al. (CORAL), https://arxiv.org/abs/1901.07884.
     """
 
-    class Settings(schema.Task):
+    class Settings(ChainedTask):
         """One of several levels in an order."""
 
         kind: Literal["ordinal"]

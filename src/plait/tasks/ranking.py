@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from plait import schema
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
+from plait.tasks.given import ChainedTask
 from plait.tasks.prior import start_at
 
 __all__ = ["Ranking"]
@@ -48,7 +48,7 @@ class Ranking(Head):
         ICML 2005.
     """
 
-    class Settings(schema.Task):
+    class Settings(ChainedTask):
         """The order within a list."""
 
         kind: Literal["ranking"]

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from plait import schema
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
+from plait.tasks.given import ChainedTask
 from plait.tasks.prior import start_at
 
 __all__ = ["Regression"]
@@ -36,7 +36,7 @@ class Regression(Head):
         For many zeros and a heavy tail see `Amount`; for a few ordered levels see `Ordinal`.
     """
 
-    class Settings(schema.Task):
+    class Settings(ChainedTask):
         """A quantity."""
 
         kind: Literal["regression"]

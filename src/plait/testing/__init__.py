@@ -11,6 +11,7 @@ All built-in parts pass the same suites.
 
 from plait.testing.balancers import BalancerContract
 from plait.testing.heads import HeadContract, TwoTowerContract
+from plait.testing.relations import RelationContract
 from plait.testing.sharing import SharingContract
 
-__all__ = ["BalancerContract", "HeadContract", "SharingContract", "TwoTowerContract"]
+__all__ = ["BalancerContract", "HeadContract", "RelationContract", "SharingContract", "TwoTowerContract"]

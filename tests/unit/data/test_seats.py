@@ -149,3 +149,16 @@ def test_a_task_that_sees_nothing() -> None:
     )
     with pytest.raises(RecipeError, match="Task `y` on table `t` should see at least one feature"):
         arrange(schema, {"y": ["y"]})
+
+
+def test_a_task_does_not_see_its_label_through_what_it_is_given() -> None:
+    like = {"table": "ratings", "kind": "binary", "label": "at > 3", "inputs": ["users", "ratings.stars"]}
+    love = {"table": "ratings", "kind": "binary", "label": "stars > 4", "given": "like"}
+    more = {"table": "ratings", "kind": "binary", "label": "stars > 5", "given": "love"}
+    said = "Task `love` is given `like` and should not see its own label through it. Found `ratings.stars` in `inputs` of"
+    labels = {"like": ["at"], "love": ["stars"]}
+    with pytest.raises(RecipeError, match=said):
+        _arrange({"like": like, "love": love}, labels)
+    with pytest.raises(RecipeError, match="Task `more` is given `like`"):
+        _arrange({"like": like, "love": love, "more": more}, {"like": ["at"], "love": [], "more": ["stars"]})
+    _arrange({"like": like, "love": {**love, "inputs": ["ratings.stars"]}}, labels)

@@ -1,0 +1,169 @@
+"""Chains in the whole model: over groups of one table, with missing labels, in losses, predictions and balancing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from plait.data.batches import gather
+from plait.data.columns import Prepared
+from plait.data.prepare import prepare
+from plait.model import MultiTaskModel
+from plait.recipe import Recipe, load_recipe
+from plait.run.build import build_balance, build_model
+from support.films import write_films
+
+TASKS: dict[str, Any] = {
+    "seen": {"table": "ratings", "kind": "binary", "label": "stars >= 2"},
+    "like": {
+        "table": "ratings",
+        "kind": "binary",
+        "label": "stars >= 3",
+        "given": "seen",
+        "inputs": ["users", "films.film_id"],
+    },
+    "love": {
+        "table": "ratings",
+        "kind": "binary",
+        "label": "CASE WHEN user_id % 3 > 0 THEN stars >= 5 END",
+        "given": ["like"],
+        "inputs": ["users", "films.genres"],
+    },
+    "spend": {
+        "table": "ratings",
+        "kind": "amount",
+        "label": "CASE WHEN stars >= 5 THEN user_id ELSE 0 END",
+        "given": "love",
+    },
+    "next": {"table": "ratings", "kind": "retrieval", "label": "film_id", "where": "stars >= 3"},
+    "genre": {"table": "films", "kind": "multilabel", "label": "genres", "inputs": ["films.film_id"]},
+}
+KINDS = ["esmm", "escm2", "aitm", "dbmtl"]
+
+
+def made(folder: Path, kind: str = "esmm", **more: Any) -> tuple[Recipe, Prepared, MultiTaskModel]:
+    """Prepare the films with a chain of four tasks in three groups, and build the model."""
+    values = write_films(folder)
+    values["tasks"] = {name: dict(task) for name, task in TASKS.items()}
+    for name in ("like", "love"):
+        values["tasks"][name]["chain"] = kind
+    values |= more
+    recipe = load_recipe(values)
+    prepared = prepare(recipe.schema_, folder, folder / "cache")
+    torch.manual_seed(3)
+    return recipe, prepared, build_model(recipe, prepared.layout)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("films")
+
+
+def shaken(model: MultiTaskModel) -> MultiTaskModel:
+    """Make the heads say different things."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.5)
+    return model
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_predictions_over_three_groups(folder: Path, kind: str) -> None:
+    _, prepared, model = made(folder, kind)
+    assert len({tuple(group.tasks) for group in prepared.layout.groups if group.table == "ratings"}) >= 3
+    batch = gather(prepared, "ratings", torch.arange(1, 400))
+    shaken(model).eval()
+    with torch.no_grad():
+        found = model.outputs(batch)
+    assert set(found) == {"seen", "like", "love", "spend", "next"}
+    if kind in ("esmm", "escm2"):
+        assert bool((found["like"] <= found["seen"]).all())
+        assert bool((found["love"] <= found["like"]).all())
+        assert float(found["seen"].std()) > 0
+    one = gather(prepared, "ratings", torch.tensor([7]))
+    with torch.no_grad():
+        alone = model.outputs(one)
+    assert torch.allclose(alone["love"], found["love"][6:7], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("balance", ["average", "uncertainty", "upgrad"])
+def test_one_step_with_every_balancer(folder: Path, kind: str, balance: str) -> None:
+    recipe, prepared, model = made(folder, kind, balance=balance)
+    batch = gather(prepared, "ratings", torch.arange(1, 200))
+    batch = type(batch)(
+        **{f: getattr(batch, f) for f in batch.__slots__} | {"weights": {**batch.weights, "next": batch.weights["next"] * 0}}
+    )
+    values, present = model.losses([batch], {})
+    assert dict(zip(model.names, present.tolist(), strict=True)) == {
+        "seen": True, "like": True, "love": True, "spend": True, "next": False, "genre": False,
+    }  # fmt: skip
+    assert values.isfinite().all()
+    tables = {id(e.weight) for e in model.embeddings()}
+    looked = [rows for embedding in model.embeddings() for _, rows in embedding.take()]
+    own = [[t for t in tensors if id(t) not in tables] for tensors in model.own_tensors()]
+    shared = [t for t in model.shared_tensors() if id(t) not in tables]
+    balancer = build_balance(recipe, prepared.layout)
+    balancer.begin(shared)
+    weights = balancer.backward(values, present, [*shared, *looked], own)
+    assert weights.isfinite().all()
+    head = next(iter(model.head("seen").parameters()))
+    assert head.grad is not None
+    assert head.grad.isfinite().all()
+
+
+def reached(model: MultiTaskModel, loss: torch.Tensor) -> set[int]:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    found = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+    return {id(p) for p, gradient in zip(parameters, found, strict=True) if gradient is not None and bool(gradient.any())}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sharing", ["separate", "mmoe", "ple"])
+def test_own_parts_are_reached_by_no_other_task(folder: Path, kind: str, sharing: str) -> None:
+    _, prepared, model = made(folder, kind, model={"width": 4, "sharing": sharing, "tower": [4]})
+    batch = gather(prepared, "ratings", torch.arange(1, 200))
+    shaken(model)
+    batch = type(batch)(
+        **{f: getattr(batch, f) for f in batch.__slots__} | {"weights": {**batch.weights, "next": batch.weights["next"] * 0}}
+    )
+    values, present = model.losses([batch], {})
+    touched = [reached(model, value) if there else set() for value, there in zip(values, present.tolist(), strict=True)]
+    for number, own in enumerate(model.own_tensors()):
+        others = set().union(*(found for other, found in enumerate(touched) if other != number))
+        assert not others & {id(p) for p in own}
+    names = {id(p): name for name, p in model.named_parameters()}
+    seen = model.names.index("seen")
+    head = {id(p) for p in model.head("seen").parameters()}
+    lent = bool(head & touched[model.names.index("like")])
+    assert lent is (kind != "dbmtl"), sorted(names[p] for p in touched[seen])
+    shared = {id(p) for p in model.shared_tensors()}
+    assert (head <= shared) is lent
+
+
+def test_a_child_trains_where_its_parent_has_no_label(folder: Path) -> None:
+    _, prepared, model = made(folder)
+    batch = gather(prepared, "ratings", torch.arange(1, 60))
+    none = {name: torch.full_like(batch.weights["seen"], 0.0) for name in ("seen", "like", "next", "spend")}
+    nothing = {name: torch.full_like(batch.labels["seen"], torch.nan) for name in ("seen", "like")}
+    batch = type(batch)(
+        batch.table, batch.rows, batch.roles, batch.items, batch.pasts,
+        {**batch.labels, **nothing}, {**batch.weights, **none}, batch.groups,
+    )  # fmt: skip
+    values, present = model.losses([batch], {})
+    assert [name for name, there in zip(model.names, present.tolist(), strict=True) if there] == ["love"]
+    values.sum().backward()
+    assert all(bool(p.grad is not None and p.grad.any()) for p in model.head("seen").parameters())
+
+
+def test_trained_alone_a_task_is_given_nothing(folder: Path) -> None:
+    from plait.run.phase import only
+
+    recipe, prepared, _ = made(folder)
+    single = build_model(recipe.alone("love", 32), only(prepared, "love").layout)
+    assert single.chain.order == []
+    values, _ = single.losses([gather(only(prepared, "love"), "ratings", torch.arange(1, 30))], {})
+    assert values.shape == (1,)
