@@ -4,7 +4,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from plait.balance import Average, Balancer, Fixed, Maximum, Uncertainty, UPGrad, build_balancer
+from plait.balance import (
+    Average,
+    Balancer,
+    Curriculum,
+    Feedback,
+    Fixed,
+    Maximum,
+    Pareto,
+    Uncertainty,
+    UPGrad,
+    Validation,
+    build_balancer,
+)
 from plait.encode.ids import FusedEmbedding
 from plait.share import PLE, Inputs, MMoE, Separate, SharedBottom, build_sharing
 from plait.testing import BalancerContract
@@ -37,6 +49,31 @@ class TestUPGrad(BalancerContract):
         return build_balancer(UPGrad.Settings(), NAMES[:tasks], [1.0] * tasks)
 
 
+class TestValidation(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(Validation.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestCurriculum(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(Curriculum.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestFeedback(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(Feedback.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestParetoLinear(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(Pareto.Settings(method="linear"), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestParetoChebyshev(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(Pareto.Settings(method="chebyshev"), NAMES[:tasks], [1.0] * tasks)
+
+
 SHARING = [
     Separate.Settings(layers=[8]),
     SharedBottom.Settings(layers=[8]),
@@ -50,6 +87,11 @@ BALANCE = [
     Uncertainty.Settings(),
     UPGrad.Settings(at="parameters"),
     UPGrad.Settings(at="representation"),
+    Validation.Settings(),
+    Curriculum.Settings(),
+    Feedback.Settings(),
+    Pareto.Settings(method="linear", preferences={"a": 2.0}),
+    Pareto.Settings(method="chebyshev"),
 ]
 
 

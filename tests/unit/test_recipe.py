@@ -105,3 +105,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         load_recipe(tmp_path / "recip.yaml")
     with pytest.raises(RecipeError, match=r"Found a folder\. `plait init"):
         load_recipe(tmp_path)
+
+
+def test_alone_balances_nothing() -> None:
+    recipe = load_recipe(GOOD, ["balance={kind: fixed, weights: {like: 2.0}}"])
+    for task in recipe.tasks:
+        assert recipe.alone(task, 64).balance.kind == "average"

@@ -6,9 +6,13 @@ from typing import Annotated
 from pydantic import Field
 
 from plait.balance.base import Balancer, BalanceSettings
+from plait.balance.curriculum import Curriculum
+from plait.balance.feedback import Feedback
 from plait.balance.gradients import Gradients
+from plait.balance.pareto import Pareto
 from plait.balance.projection import UPGrad
 from plait.balance.uncertainty import Uncertainty
+from plait.balance.validation import Validation
 from plait.balance.weights import Average, Fixed, Maximum
 
 __all__ = [
@@ -16,16 +20,28 @@ __all__ = [
     "Average",
     "BalanceSettings",
     "Balancer",
+    "Curriculum",
+    "Feedback",
     "Fixed",
     "Gradients",
     "Maximum",
+    "Pareto",
     "UPGrad",
     "Uncertainty",
+    "Validation",
     "build_balancer",
 ]
 
 AnyBalance = Annotated[
-    Average.Settings | Fixed.Settings | Maximum.Settings | Uncertainty.Settings | UPGrad.Settings,
+    Average.Settings
+    | Fixed.Settings
+    | Maximum.Settings
+    | Uncertainty.Settings
+    | UPGrad.Settings
+    | Validation.Settings
+    | Curriculum.Settings
+    | Feedback.Settings
+    | Pareto.Settings,
     Field(discriminator="kind"),
 ]
 

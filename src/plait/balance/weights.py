@@ -1,7 +1,7 @@
 """Losses joined to one before the backward pass: average, fixed weights, the largest."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, final
 
 import torch
@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from plait.balance.base import Balancer, BalanceSettings
-from plait.errors import RecipeError, nearest
+from plait.balance.named import by_task
 
 __all__ = ["Average", "Fixed", "Maximum", "Scalarised"]
 
@@ -100,7 +100,7 @@ class Fixed(Scalarised):
 
     def __init__(self, weights: Sequence[float], names: Sequence[str], settings: Settings) -> None:
         super().__init__(weights)
-        values = _values(settings.weights, names)
+        values = by_task("weights", settings.weights, names)
         self.register_buffer("fixed", torch.tensor(values, dtype=torch.float32), persistent=False)
 
     def weigh(self, losses: Float[Tensor, "T"], present: Bool[Tensor, "T"]) -> Float[Tensor, "T"]:
@@ -134,15 +134,3 @@ class Maximum(Scalarised):
         # One that is not finite would be passed over by the maximum; it takes all, so that the step is seen to be broken.
         broken = (~losses.isfinite() & present).float()
         return torch.where(broken.any(), broken, weights.index_fill(0, worst, 1.0) * present)
-
-
-def _values(weights: Mapping[str, float], names: Sequence[str]) -> list[float]:
-    for name, weight in weights.items():
-        if name not in names:
-            raise RecipeError(f"`balance.weights` should name tasks. Found `{name}`.{nearest(name, list(names))}")
-        if not 0 <= weight < float("inf"):
-            raise RecipeError(f"`balance.weights.{name}` should be 0 or more. Found {weight}.")
-    values = [weights.get(name, 1.0) for name in names]
-    if not any(values):
-        raise RecipeError("`balance.weights` should leave at least one task a weight above 0. Found 0 for all.")
-    return values
