@@ -19,17 +19,19 @@ from typing import TYPE_CHECKING, final
 if TYPE_CHECKING:
     from plait.recipe import Recipe as Recipe
     from plait.recipe import load_recipe as load_recipe
+    from plait.run.front import front as front
     from plait.run.job import train as train
     from plait.run.run import Run as Run
     from plait.run.run import load as load
 
-__all__ = ["Recipe", "Run", "__version__", "load", "load_recipe", "train"]
+__all__ = ["Recipe", "Run", "__version__", "front", "load", "load_recipe", "train"]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Recipe": "plait.recipe",
     "Run": "plait.run.run",
+    "front": "plait.run.front",
     "load": "plait.run.run",
     "load_recipe": "plait.recipe",
     "train": "plait.run.job",

@@ -127,6 +127,30 @@ def train(
 
 
 @app.command()
+def front(
+    recipe: RecipeArgument,
+    tasks: Annotated[str, typer.Option(help="The two tasks, such as `like,stars`.")],
+    out: Annotated[Path, typer.Option(help="The folder to write: a run per point, front.json, front.html.")],
+    points: Annotated[int, typer.Option(help="How many preferences between the two, each one run.", min=1, max=100)] = 5,
+    changes: Changes = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep finished runs, go on with the interrupted one.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train several preferences between two tasks.  Example: plait front recipe.yaml --tasks like,stars --out runs/front
+
+    Each point is a run, as of `plait train --no-alone`. Dominated points are marked. A smooth maximum follows preferences;
+    --set "balance={kind: pareto, method: linear}" takes a weighted sum.
+    """
+    from plait.run.front import front_command
+    from plait.run.progress import progress
+
+    with progress() as tell:
+        lines, data = front_command(recipe, out, tasks, points=points, changes=changes or [], resume=resume, tell=tell)
+    give(lines, data, as_json)
+    say(f"\nPicture: {out / 'front.html'}\nNext:    plait compare {out}/point-*")
+
+
+@app.command()
 def evaluate(
     run: RunArgument,
     table: Annotated[Path | None, typer.Option(help="Other rows: a Parquet, CSV or JSON-lines file.")] = None,
