@@ -25,7 +25,7 @@ from plait.train.precision import autocast, choose_device, choose_precision, fas
 from plait.train.protocol import Trainable
 from plait.train.watch import Watch
 
-__all__ = ["Trained", "only", "train_phase"]
+__all__ = ["Trained", "goal_of", "on_test", "only", "train_phase"]
 
 
 @final
@@ -73,15 +73,15 @@ def train_phase(recipe: Recipe, prepared: Prepared, folder: Path, resume: bool, 
             out=folder,
             resume=resume,
             watch=watch,
-            goal=_goal(recipe, prepared),
+            goal=goal_of(recipe, prepared),
         )
         write_file(folder / "weights.safetensors", save(model.state_dict()))
         write_file(done, json.dumps(asdict(fitted)))
-    outcomes, seconds = _test(model, prepared)
+    outcomes, seconds = on_test(model, prepared)
     return Trained(model, fitted, outcomes, seconds)
 
 
-def _goal(recipe: Recipe, prepared: Prepared) -> Goal:
+def goal_of(recipe: Recipe, prepared: Prepared) -> Goal:
     """Say what training is for: every task's deciding figure on the validation part."""
     device = choose_device(recipe.train.device)
     precision = choose_precision(recipe.train.precision, device)
@@ -95,7 +95,7 @@ def _goal(recipe: Recipe, prepared: Prepared) -> Goal:
     return Goal(evaluate, {name: larger_is_better(metric_of(recipe, name)) for name in recipe.tasks})
 
 
-def _test(model: MultiTaskModel, prepared: Prepared) -> tuple[dict[str, Outcome], float]:
+def on_test(model: MultiTaskModel, prepared: Prepared) -> tuple[dict[str, Outcome], float]:
     """Predict the test part in fp32 on the CPU, as `plait predict` will."""
     from time import perf_counter
 
