@@ -25,7 +25,7 @@ def write_synthetic(path: Path, relation: Relation, rows: int, seed: int) -> Non
 
     A label says whether a user's taste meets an item and a bend in the numbers agrees:
 
-        z_t = <u_t, v_t> / 2 + sin(<a_t, x>) + <b_t, x>^2 - 1,    click = z_1 + noise > 0
+        z_t = <u_t, v_t> + sin(<a_t, x>) + (<b_t, x>^2 - 2) / 4,    click = z_1 + noise > 0
 
     `aligned`: the second task has the tastes and the bends of the first, and three quarters of its labels are missing, so
     that it has something to gain. `unrelated`: the second task has tastes and bends of its own. `conflicting`: the second
@@ -57,7 +57,7 @@ def write_synthetic(path: Path, relation: Relation, rows: int, seed: int) -> Non
         columns |= {"first": score + noise > 0, "second": other + draw.standard_normal(rows) > 0}
     else:
         opposed = own.score(user, item, numbers, first, sign=np.where(user % 2, 1.0, -1.0)) + noise
-        columns |= {"first": score + 4 * draw.standard_t(3, rows), "second": opposed > np.quantile(opposed, 0.95)}
+        columns |= {"first": score + 3 * draw.standard_t(3, rows), "second": opposed > np.quantile(opposed, 0.95)}
     pq.write_table(pa.table(columns), path)
 
 
@@ -102,4 +102,4 @@ class _Taste:
         """Score events by the tastes of one task and the bends of this one."""
         meeting = sign * (tastes.users[user] * tastes.items[item]).sum(1)
         wave, bowl = numbers @ self.bends[0], numbers @ self.bends[1]
-        return np.asarray(meeting / 2 + np.sin(wave) + bowl**2 / 2 - 1)
+        return np.asarray(meeting + np.sin(wave) + (bowl**2 - 2) / 4)

@@ -50,7 +50,7 @@ def test_conflicting_tasks_agree_for_half_the_users_and_oppose_for_the_other_hal
     first = np.clip(columns["first"], -10, 10)
     half = columns["half"].astype(bool)
     with_it, against = (agreement(first[rows], columns["second"][rows]) for rows in (half, ~half))
-    assert with_it > against + 0.02
+    assert with_it > against + 0.05
     assert columns["second"].mean() == pytest.approx(0.05, abs=0.005)
 
 
