@@ -79,6 +79,7 @@ class Recipe(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
         problems = [*_table_problems(self), *_feature_problems(self), *_task_problems(self), *chain_problems(self.tasks)]
+        problems += self.model.sharing.problems(list(self.tasks))
         if problems:
             raise ValueError("\n".join(problems))
         return self

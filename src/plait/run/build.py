@@ -64,7 +64,7 @@ def _inputs(layout: Layout, rows: Mapping[str, RowEncoder], history_width: int) 
         spans |= {f"{role.name}/{name}": (end + start, end + stop) for name, (start, stop) in encoder.spans.items()}
         end += encoder.width
     sizes = {f.name: f.size for table in layout.tables.values() for f in table.features if len(f.slots) == 1}
-    return Inputs(end, spans, sizes)
+    return Inputs(end, spans, sizes, tuple(layout.tasks))
 
 
 def build_balance(recipe: Recipe, layout: Layout) -> Balancer:

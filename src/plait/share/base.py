@@ -26,6 +26,8 @@ class Inputs:
     """`role/table.column` -> where the feature lies in the joint input."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """`table.column` of ids and categories with one value -> how many codes it has, "not seen in training" included."""
+    tasks: Sequence[str] = ()
+    """The names of the tasks, in the order of their numbers."""
 
     def places(self, feature: str) -> list[tuple[int, int]]:
         """Return where a feature lies, once for each role that has it.
@@ -49,6 +51,13 @@ class SharingSettings(schema.Settings):
     def views(self, tasks: int) -> int:
         """Return how many embeddings of the input the body wants for that many tasks."""
         return 1
+
+    def problems(self, tasks: Sequence[str]) -> list[str]:
+        """Return what does not fit the tasks of the recipe, a sentence each; nothing by default.
+
+        A body built for some of these tasks only, as where one is trained alone, should still work.
+        """
+        return []
 
 
 class Sharing(nn.Module, ABC):
