@@ -18,7 +18,7 @@ from plait.balance import (
     build_balancer,
 )
 from plait.encode.ids import FusedEmbedding
-from plait.share import PLE, Inputs, MMoE, Separate, SharedBottom, build_sharing
+from plait.share import PLE, SNR, STAR, STEM, HoME, Inputs, MMoE, PEPNet, Separate, SharedBottom, build_sharing
 from plait.testing import BalancerContract
 
 NAMES = ["a", "b", "c"]
@@ -79,7 +79,13 @@ SHARING = [
     SharedBottom.Settings(layers=[8]),
     MMoE.Settings(experts=2, expert=[8]),
     PLE.Settings(levels=2, shared_experts=1, task_experts=1, expert=[8]),
+    STEM.Settings(shared_experts=1, expert=[8]),
+    HoME.Settings(groups=[["a", "c"]], meta=[8], expert=[8], shared_experts=1, group_experts=1, rank=2),
+    PEPNet.Settings(domain_features=["t.x"], personal_features=["t.y"], layers=[8], gate=4),
+    STAR.Settings(domain="t.x", layers=[8], auxiliary=4),
+    SNR.Settings(subnetworks=2, layers=[8, 8]),
 ]
+INPUTS = Inputs(12, {"t/t.x": (0, 4), "t/t.y": (4, 8)}, {"t.x": 20, "t.y": 20}, NAMES)
 BALANCE = [
     Average.Settings(),
     Fixed.Settings(weights={"a": 2.0}),
@@ -101,9 +107,9 @@ BALANCE = [
 @pytest.mark.parametrize("missing", [True, False], ids=["missing", "full"])
 def test_every_body_with_every_balancer(sharing, balance, sparse, missing) -> None:
     torch.manual_seed(3)
-    table = FusedEmbedding(20, 4)
-    dense = nn.Embedding(20, 4)
-    body = build_sharing(sharing, Inputs(12), 3)
+    body = build_sharing(sharing, INPUTS, 3)
+    table = FusedEmbedding(20, 4, body.views)
+    dense = nn.Embedding(20, 4 * body.views)
     heads = nn.ModuleList(nn.Linear(body.width, 1) for _ in NAMES)
     balancer = build_balancer(balance, NAMES, [1.0, 1.0, 0.5])
     codes = torch.randint(1, 20, (16, 3), dtype=torch.int32)
@@ -111,8 +117,8 @@ def test_every_body_with_every_balancer(sharing, balance, sparse, missing) -> No
     tasks = [0, 2] if missing else [0, 1, 2]
 
     def losses() -> tuple[Tensor, Tensor]:
-        x = table(codes).flatten(2) if sparse else dense(codes).flatten(1)[None]
-        hidden = body(x, tasks)
+        x = table(codes) if sparse else dense(codes).unflatten(2, (body.views, 4)).permute(2, 0, 1, 3)
+        hidden = body(x.flatten(2), tasks, None if body.domain is None else codes[:, 0].long())
         found = dict(zip(tasks, hidden, strict=True))
         each = [
             (heads[t](found[t])[:, 0] - t - codes[:, 0] / 10).square()[observed[t]].mean() if t in found else torch.zeros(())
@@ -130,6 +136,9 @@ def test_every_body_with_every_balancer(sharing, balance, sparse, missing) -> No
         optimiser.zero_grad()
         values, present = losses()
         looked = table.take()
+        added = body.penalty()
+        if added is not None:
+            added.backward(retain_graph=True)
         weights = balancer.backward(values, present, [*shared, *(rows for _, rows in looked)], own)
         assert weights.isfinite().all()
         assert bool((weights[~present] == 0).all())

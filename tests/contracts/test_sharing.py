@@ -1,6 +1,19 @@
 """Every built-in body through the shipped suite."""
 
-from plait.share import PLE, Inputs, MMoE, Separate, SharedBottom, Sharing, build_sharing
+from plait.share import (
+    PLE,
+    SNR,
+    STAR,
+    STEM,
+    HoME,
+    Inputs,
+    MMoE,
+    PEPNet,
+    Separate,
+    SharedBottom,
+    Sharing,
+    build_sharing,
+)
 from plait.share.dselect_k import DSelectK
 from plait.share.gates import OneGate
 from plait.testing import SharingContract
@@ -59,3 +72,55 @@ class TestPLEOneLevel(SharingContract):
 class TestPLEThreeLevels(SharingContract):
     def build(self, width_in: int, tasks: int) -> Sharing:
         return build_sharing(PLE.Settings(levels=3, shared_experts=1, task_experts=1, expert=[8]), Inputs(width_in), tasks)
+
+
+class TestSTEM(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(STEM.Settings(shared_experts=2, task_experts=2, expert=[16, 8]), Inputs(width_in), tasks)
+
+
+class TestHoME(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        settings = HoME.Settings(groups=[["a", "c"], ["b"]], meta=[16, 8], expert=[8], rank=2, task_experts=2, dropout=0.1)
+        return build_sharing(settings, Inputs(width_in, tasks=list("abcd")[:tasks]), tasks)
+
+
+class TestHoMEOneGroup(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        settings = HoME.Settings(meta=[8], expert=[8], shared_experts=1, feature_gates=0, gate_dropout=0.1)
+        return build_sharing(settings, Inputs(width_in), tasks)
+
+
+class TestPEPNet(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        spans = {"users/users.country": (0, 2), "users/users.id": (2, 5), "items/items.id": (7, 10)}
+        settings = PEPNet.Settings(
+            domain_features=["users.country"],
+            personal_features=["users.id", "items.id"],
+            layers=[16, 8],
+            gate=4,
+            dropout=0.1,
+        )
+        return build_sharing(settings, Inputs(width_in, spans), tasks)
+
+
+class TestPEPNetWithoutFeatures(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(PEPNet.Settings(layers=[8]), Inputs(width_in), tasks)
+
+
+class TestSTAR(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        settings = STAR.Settings(domain="visits.shop", layers=[16, 8], auxiliary=4, dropout=0.1)
+        return build_sharing(settings, Inputs(width_in, sizes={"visits.shop": 3}), tasks)
+
+
+class TestSNRTrans(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(SNR.Settings(subnetworks=3, layers=[16, 8], dropout=0.1), Inputs(width_in), tasks)
+
+
+class TestSNRAver(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        settings = SNR.Settings(connection="aver", subnetworks=3, layers=[16, 8])
+        return build_sharing(settings, Inputs(width_in), tasks)

@@ -6,16 +6,26 @@ from pydantic import Field
 
 from plait.errors import RecipeError
 from plait.share.base import Inputs, Sharing, SharingSettings
+from plait.share.home import HoME
 from plait.share.mmoe import MMoE
+from plait.share.pepnet import PEPNet
 from plait.share.ple import PLE
 from plait.share.separate import Separate
 from plait.share.shared_bottom import SharedBottom
+from plait.share.snr import SNR
+from plait.share.star import STAR
+from plait.share.stem import STEM
 
 __all__ = [
     "PLE",
+    "SNR",
+    "STAR",
+    "STEM",
     "AnySharing",
+    "HoME",
     "Inputs",
     "MMoE",
+    "PEPNet",
     "Separate",
     "SharedBottom",
     "Sharing",
@@ -23,7 +33,18 @@ __all__ = [
     "build_sharing",
 ]
 
-AnySharing = Annotated[Separate.Settings | SharedBottom.Settings | MMoE.Settings | PLE.Settings, Field(discriminator="kind")]
+AnySharing = Annotated[
+    Separate.Settings
+    | SharedBottom.Settings
+    | MMoE.Settings
+    | PLE.Settings
+    | STEM.Settings
+    | HoME.Settings
+    | PEPNet.Settings
+    | STAR.Settings
+    | SNR.Settings,
+    Field(discriminator="kind"),
+]
 
 
 def build_sharing(settings: SharingSettings, inputs: Inputs, tasks: int) -> Sharing:
@@ -46,6 +67,16 @@ def build_sharing(settings: SharingSettings, inputs: Inputs, tasks: int) -> Shar
             return MMoE(inputs.width, tasks, settings)
         case PLE.Settings():
             return PLE(inputs.width, tasks, settings)
+        case STEM.Settings():
+            return STEM(inputs.width, tasks, settings)
+        case HoME.Settings():
+            return HoME(inputs, tasks, settings)
+        case PEPNet.Settings():
+            return PEPNet(inputs, tasks, settings)
+        case STAR.Settings():
+            return STAR(inputs, tasks, settings)
+        case SNR.Settings():
+            return SNR(inputs.width, tasks, settings)
         case _:
             raise RecipeError(
                 "`model.sharing` should be one of the bodies of `plait.share`, since only those can be built from a recipe. "
