@@ -173,7 +173,7 @@ class MultiTaskModel(nn.Module):
         return [module for module in self.modules() if isinstance(module, FusedEmbedding)]
 
     def own_tensors(self) -> list[list[nn.Parameter]]:
-        """Return for each task the parameters that only it reads: none that a task which is given it reads as well."""
+        """Return for each task the parameters that only it moves: none that a task which is given it reads as well."""
         heads, vectors = self.chain.lent_heads(), self.chain.lent_vectors()
         own: list[list[nn.Parameter]] = [[] for _ in self.names]
         for number, name in enumerate(self.names):
@@ -183,6 +183,15 @@ class MultiTaskModel(nn.Module):
                 relation = self.chain.relation(name)
                 own[number] += [*self.sharing.own(number), *(() if relation is None else relation.parameters())]
         return own
+
+    def private_tensors(self) -> list[list[nn.Parameter]]:
+        """Return for each task those of its own parameters that no other task's prediction depends on."""
+        found: list[list[nn.Parameter]] = []
+        for number, own in enumerate(self.own_tensors()):
+            private = {id(p) for p in self.sharing.private(number)}
+            read = {id(p) for p in self.sharing.own(number)} - private
+            found.append([p for p in own if id(p) not in read])
+        return found
 
     def shared_tensors(self) -> list[nn.Parameter]:
         """Return the parameters more than one task may read; looked-up embedding rows are not among them."""

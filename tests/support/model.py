@@ -69,6 +69,9 @@ class Tiny(nn.Module):
     def own_tensors(self) -> list[list[nn.Parameter]]:
         return [list(head.parameters()) for head in self.heads]
 
+    def private_tensors(self) -> list[list[nn.Parameter]]:
+        return self.own_tensors()
+
     def embeddings(self) -> list[FusedEmbedding]:
         return [self.users, self.films]
 

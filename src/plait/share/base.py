@@ -97,8 +97,12 @@ class Sharing(nn.Module, ABC):
         return {}
 
     def own(self, task: int) -> list[nn.Parameter]:
-        """Return the parameters that only this task reads; balancing leaves them alone. None by default."""
+        """Return the parameters that only this task moves; balancing leaves them alone. None by default."""
         return []
+
+    def private(self, task: int) -> list[nn.Parameter]:
+        """Return those of `own` that no other task's vector depends on, so that they may be tuned alone; all by default."""
+        return self.own(task)
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Return all parameters of the body by the part they make up, such as `experts` or `level 1 shared experts`.

@@ -121,8 +121,11 @@ class HoME(Sharing):
         return found
 
     def own(self, task: int) -> list[nn.Parameter]:
-        """Return the task's experts and gates."""
-        return list(self.tasks[task].parameters())
+        """Return the task's experts and gates; where it is alone in its group, also what of the group no other reads."""
+        own, group = [self.tasks[task]], self.group_of[task]
+        if self.group_of.count(group) == 1:
+            own += [self.group_experts[group], self.meta_gates[group], self.meta_selves[group]]
+        return [parameter for module in own for parameter in module.parameters()]
 
     def _run(self, x: Float[Tensor, "B D"], tasks: Sequence[int], gates: dict[str, Tensor]) -> list[Tensor]:
         """Run both levels, leaving the mean gates of `tasks` in `gates`."""

@@ -84,25 +84,30 @@ class STEM(Sharing):
         """Run the experts of all tasks, those of the tasks that are asked for with gradient, and mix."""
         views = [cast_once(view) for view in x]
         common = [part(expert(views[0])) for expert in self.shared_experts]
-        # Other tasks read these experts without moving them, so their gradient is whole where they end.
-        own = {task: [part(expert(views[task + 1])) for expert in self._of(task)] for task in tasks}
+        shared = part(alias(views[0]))
+        read = {task: part(alias(views[task + 1])) for task in tasks}
+        own = {task: [expert(read[task]) for expert in self._of(task)] for task in tasks}
         stopped = [each for task in range(len(self.task_experts)) for each in self._stopped(task, views, own.get(task))]
-        gates = self._gates(views, tasks)
+        gates = [self.gate[task](read[task] + shared) for task in tasks]
         of_own = [
             mixture(own[task], [gate[:, task * self.each : (task + 1) * self.each]])[0]
             for task, gate in zip(tasks, gates, strict=True)
         ]
         others = [_without(gate, task * self.each, self.each) for task, gate in zip(tasks, gates, strict=True)]
-        read = mixture([*stopped, *common], others)
-        return join([mine + rest for mine, rest in zip(of_own, read, strict=True)])
+        of_rest = mixture([*stopped, *common], others)
+        return join([mine + rest for mine, rest in zip(of_own, of_rest, strict=True)])
 
     @torch.no_grad()
     def gates(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> dict[str, Float[Tensor, "t E"]]:
         """Average each task's gate over the batch: the experts of the first task, of the second, …, the shared ones."""
-        return {"experts": torch.stack([mean_gate(gate) for gate in self._gates(list(x), tasks)])}
+        return {"experts": torch.stack([mean_gate(self.gate[task](x[task + 1] + x[0])) for task in tasks])}
 
     def own(self, task: int) -> list[nn.Parameter]:
-        """Return the task's gate. Its experts are read by all, though only it moves them."""
+        """Return the task's gate and its experts, which all read and only it moves."""
+        return [*self.gate[task].parameters(), *self.task_experts[task].parameters()]
+
+    def private(self, task: int) -> list[nn.Parameter]:
+        """Return the task's gate."""
         return list(self.gate[task].parameters())
 
     def _of(self, task: int) -> nn.ModuleList:
@@ -116,10 +121,6 @@ class STEM(Sharing):
             return [each.detach() for each in own]
         with torch.no_grad():
             return [expert(views[task + 1]) for expert in self._of(task)]
-
-    def _gates(self, views: Sequence[Float[Tensor, "B D"]], tasks: Sequence[int]) -> list[Float[Tensor, "B E"]]:
-        shared = part(alias(views[0]))
-        return [self.gate[task](part(alias(views[task + 1])) + shared) for task in tasks]
 
 
 def _without(gate: Float[Tensor, "B E"], start: int, count: int) -> Float[Tensor, "B E"]:

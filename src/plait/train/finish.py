@@ -55,7 +55,7 @@ def finish(
     watch: Watch,
     interrupt: Interrupt,
 ) -> Fitted:
-    """Tune what each task owns, with everything shared frozen, so that no task can hurt another.
+    """Tune what each task has to itself, with everything that others read frozen, so that no task can hurt another.
 
     Each task keeps its own best epoch of this phase, or what the joint phase gave it.
 
@@ -71,7 +71,7 @@ def finish(
         Stopped: SIGTERM or Ctrl-C.
     """
     model, settings = job.model, job.settings
-    own = model.own_tensors()
+    own = model.private_tensors()
     start = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     best: list[list[Tensor] | None] = [None for _ in model.names]
     scores = dict(fitted.scores)

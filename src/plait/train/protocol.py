@@ -38,7 +38,10 @@ class Trainable(Protocol):
         """Return the same by the part of the model they make up."""
 
     def own_tensors(self) -> list[list[nn.Parameter]]:
-        """Return for each task the parameters that only it reads."""
+        """Return for each task the parameters that only it moves."""
+
+    def private_tensors(self) -> list[list[nn.Parameter]]:
+        """Return for each task those of its own parameters that no other task's prediction depends on."""
 
     def embeddings(self) -> list[FusedEmbedding]:
         """Return the tables whose looked-up rows are updated in place."""

@@ -45,6 +45,20 @@ def test_a_task_reads_all_and_teaches_only_its_own() -> None:
     assert weights.any(dim=1).all(), "the gate learns to weigh other tasks' experts too"
 
 
+def test_only_the_gate_may_be_tuned_alone() -> None:
+    sharing = body().eval()
+    x = torch.randn(4, 6, 4)
+    before = sharing(x, [0, 2])
+    with torch.no_grad():
+        for parameter in sharing.private(1):
+            parameter += 1
+    assert torch.equal(before, sharing(x, [0, 2]))
+    with torch.no_grad():
+        for parameter in sharing.own(1):
+            parameter += 1
+    assert not torch.allclose(before, sharing(x, [0, 2]))
+
+
 def test_what_others_say_depends_on_their_view() -> None:
     sharing = body().eval()
     x = torch.randn(4, 6, 4)
