@@ -87,6 +87,12 @@ class TaskLayout(Settings):
     """Observed rows of the training part."""
     mean: float = 0.0
     """regression, amount: mean of the observed training labels; binary: their rate."""
+    above: float = 0.0
+    """amount: share of the observed training labels above 0."""
+    log_mean: float = 0.0
+    """amount: mean of the logarithms of those above 0."""
+    log_std: float = 1.0
+    """amount: standard deviation of the logarithms of those above 0, never 0."""
     std: float = 1.0
     """regression, amount: standard deviation of the observed training labels, never 0."""
     class_rate: list[float] = Field(default_factory=list)

@@ -16,10 +16,10 @@ from plait.balance import AnyBalance, Average
 from plait.encode.history import AnyHistory, Attention
 from plait.encode.text import FrozenText
 from plait.errors import RecipeError, nearest
-from plait.measure import metrics
+from plait.measure import decisive, metrics
 from plait.schema import Feature, History, Schema, Settings, Split, Table
 from plait.share import AnySharing, MMoE
-from plait.tasks import AnyTask, chain_problems
+from plait.tasks import AnyTask, chain_problems, fitting, levels
 from plait.train.settings import Train
 
 __all__ = ["Model", "Recipe", "load_recipe"]
@@ -88,6 +88,11 @@ class Recipe(Settings):
     def schema_(self) -> Schema:
         """The part of the recipe that preparation needs."""
         return Schema(tables=self.tables, features=self.features, tasks=dict(self.tasks), split=self.split, seed=self.seed)
+
+    def metric(self, task: str) -> str:
+        """Return the figure that decides a task: the one it names, or the one that fits its loss."""
+        chosen = self.tasks[task]
+        return chosen.metric or fitting(chosen) or decisive(chosen.kind)
 
     def alone(self, task: str, batch: int) -> Recipe:
         """Return the same recipe with one task only: its baseline, of the same size and budget.
@@ -280,7 +285,7 @@ def _unless(fine: bool, words: str, recipe: Recipe, task: str) -> str | None:
 
 def _metric_problem(recipe: Recipe, name: str) -> str | None:
     task = recipe.tasks[name]
-    known = [metric for metric in metrics(task.kind) if metric not in ("predicted_over_observed", "coverage")]
+    known = [metric for metric in metrics(task.kind, levels(task)) if metric not in ("predicted_over_observed", "coverage")]
     if task.metric is None or task.metric in known:
         return None
     return (

@@ -96,6 +96,20 @@ class TestRegression(HeadContract):
         return 40 + 9 * (torch.arange(rows) % 5 - 2).float()[:, None]
 
 
+class TestRegressionHuber(TestRegression):
+    def build(self, width: int) -> Head:
+        settings = Regression.Settings.model_validate({"kind": "regression", "table": "rows", "label": "y", "loss": "huber"})
+        return head_of(settings, width, mean=40.0, std=9.0)
+
+
+class TestRegressionQuantiles(TestRegression):
+    def build(self, width: int) -> Head:
+        settings = Regression.Settings.model_validate(
+            {"kind": "regression", "table": "rows", "label": "y", "loss": "quantile"}
+        )
+        return head_of(settings, width, mean=40.0, std=9.0)
+
+
 class TestOrdinal(HeadContract):
     def build(self, width: int) -> Head:
         return head_of(Ordinal.Settings(kind="ordinal", table="rows", label="y"), width, classes=CLASSES, class_rate=RATES)
@@ -110,6 +124,12 @@ class TestAmount(HeadContract):
 
     def labels(self, rows: int) -> Float[Tensor, "B L"]:
         return ((torch.arange(rows) % 4 == 0) * 12.0)[:, None]
+
+
+class TestAmountLognormal(TestAmount):
+    def build(self, width: int) -> Head:
+        settings = Amount.Settings.model_validate({"kind": "amount", "table": "rows", "label": "y", "loss": "lognormal"})
+        return head_of(settings, width, mean=3.0, above=0.25, log_mean=2.4, log_std=0.5)
 
 
 class TestRanking(HeadContract):

@@ -63,7 +63,8 @@ def fit_label(name: str, task: Task, values: pa.Array, observed: Bools, train: B
         _two(name, task, found, observed)
         quantity = found[used]
         deviation = float(quantity.std())
-        return layout.model_copy(update={"mean": float(quantity.mean()), "std": deviation if deviation > 1e-12 else 1.0})
+        known = {"mean": float(quantity.mean()), "std": deviation if deviation > 1e-12 else 1.0}
+        return layout.model_copy(update=known | (_above_zero(quantity) if task.kind == "amount" else {}))
     if task.kind == "multilabel":
         _need_list(name, task, values)
         rows = values.filter(pa.array(used))
@@ -114,6 +115,19 @@ def encode_label(layout: TaskLayout, task: Task, values: pa.Array, observed: Boo
     result[rows, slots] = inside
     result[~observed] = np.nan
     return result, int((place < 0).sum())
+
+
+def _above_zero(amounts: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Describe the amounts that are not 0 by their share and by mean and deviation of their logarithms."""
+    logarithms = np.log(amounts[amounts > 0])
+    if not len(logarithms):
+        return {}
+    deviation = float(logarithms.std())
+    return {
+        "above": len(logarithms) / len(amounts),
+        "log_mean": float(logarithms.mean()),
+        "log_std": deviation if deviation > 1e-12 else 1.0,
+    }
 
 
 def _some(name: str, task: Task, observed: Bools, train: Bools) -> None:

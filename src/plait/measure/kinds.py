@@ -1,5 +1,7 @@
 """Which figures each kind of task has, which one decides, and which way is better."""
 
+from collections.abc import Sequence
+
 from plait.measure import binary, classes, multilabel, ordinal, ranking, relatedness, retrieval, values
 from plait.measure.outcome import Outcome
 from plait.measure.sample import Statistic
@@ -8,8 +10,16 @@ from plait.schema import TaskKind
 __all__ = ["build", "decisive", "figures", "larger_is_better", "metrics"]
 
 
-def metrics(kind: TaskKind) -> tuple[str, ...]:
-    """Name the figures of a kind of task, in the order in which a report shows them."""
+def metrics(kind: TaskKind, levels: Sequence[float] = ()) -> tuple[str, ...]:
+    """Name the figures of a kind of task, in the order in which a report shows them.
+
+    Args:
+        kind: the kind of task.
+        levels: regression: the quantiles that are predicted. Errors are of the median, so they are figures where it is among
+            them: a quantile of 0.9 lies far from most labels, as it should.
+    """
+    if levels:
+        return values.QUANTILE_METRICS if 0.5 in levels else ("pinball", "quantile_error", "spearman")
     match kind:
         case "binary":
             return binary.METRICS
@@ -35,7 +45,7 @@ def figures(kind: TaskKind, outcome: Outcome) -> tuple[str, ...]:
     """Name the figures of a kind of task that make sense for these examples: none per user where there are no users."""
     if kind == "relatedness":
         return relatedness.figures(outcome)
-    return tuple(name for name in metrics(kind) if name != "auc_per_user" or len(outcome.unit))
+    return tuple(name for name in metrics(kind, outcome.levels) if name != "auc_per_user" or len(outcome.unit))
 
 
 def decisive(kind: TaskKind) -> str:
@@ -59,7 +69,7 @@ def larger_is_better(metric: str) -> bool:
             "`metric` should be a figure of which more or less is better, to compare by. Found `predicted_over_observed`, "
             "which is best at 1. Use `ece` or `log_loss`."
         )
-    return metric not in {"log_loss", "ece", "rmse", "mae"}
+    return metric not in {"log_loss", "ece", "rmse", "mae", "pinball", "quantile_error"}
 
 
 def build(kind: TaskKind, metric: str, outcome: Outcome) -> Statistic:
@@ -69,8 +79,9 @@ def build(kind: TaskKind, metric: str, outcome: Outcome) -> Statistic:
         UndefinedError: the examples do not have this figure.
         ValueError: the kind of task does not have this figure.
     """
-    if metric not in metrics(kind):
-        raise ValueError(f"`metric` should be one of {', '.join(metrics(kind))} for a {kind} task. Found `{metric}`.")
+    known = metrics(kind, outcome.levels)
+    if metric not in known:
+        raise ValueError(f"`metric` should be one of {', '.join(known)} for a {kind} task. Found `{metric}`.")
     match kind:
         case "binary":
             return binary.build(metric, outcome)

@@ -44,6 +44,7 @@ class Outcome:
         rank: retrieval: place of the right item among all candidates, 1 for the first, 0 for not among them.
         top: retrieval: row numbers of the best k items of each example, for the coverage of the catalogue; 0 is no item.
         catalogue: retrieval: how many items there are.
+        levels: regression: of which quantiles the last columns of `prediction` are; the first column is the value.
     """
 
     prediction: Float[np.ndarray, "N P"]
@@ -53,6 +54,7 @@ class Outcome:
     rank: Int[np.ndarray, "Q"] = field(default_factory=_counts)
     top: Int[np.ndarray, "Y K"] = field(default_factory=_lists)
     catalogue: int = 0
+    levels: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of examples."""

@@ -5,11 +5,12 @@ from jaxtyping import Float
 
 from plait.measure.binary import quotient
 from plait.measure.outcome import Outcome, UndefinedError
-from plait.measure.sample import Sample, Statistic, linear, mean, ratio
+from plait.measure.sample import Sample, Statistic, linear, mean, ratio, share
 
-__all__ = ["AMOUNT_METRICS", "METRICS", "build"]
+__all__ = ["AMOUNT_METRICS", "METRICS", "QUANTILE_METRICS", "build"]
 
 METRICS = ("rmse", "mae", "r2", "spearman")
+QUANTILE_METRICS = ("pinball", "quantile_error", *METRICS)
 AMOUNT_METRICS = ("gini", "rmse", "mae", "r2", "spearman", "predicted_over_observed")
 
 
@@ -38,8 +39,39 @@ def build(metric: str, outcome: Outcome) -> Statistic:
             return gini(sample, value, label)
         case "predicted_over_observed":
             return quotient(sample, value, label, "the labels sum to 0")
+        case "pinball" | "quantile_error":
+            levels = np.array(outcome.levels)
+            quantiles = outcome.prediction[:, -len(levels) :].astype(np.float64)
+            return (pinball if metric == "pinball" else quantile_error)(sample, quantiles, label, levels)
         case _:
-            raise ValueError(f"`metric` should be one of {', '.join(AMOUNT_METRICS)}. Found `{metric}`.")
+            known = ", ".join(dict.fromkeys((*AMOUNT_METRICS, *QUANTILE_METRICS)))
+            raise ValueError(f"`metric` should be one of {known}. Found `{metric}`.")
+
+
+def pinball(
+    sample: Sample, quantiles: Float[np.ndarray, "N Q"], label: Float[np.ndarray, "N"], levels: Float[np.ndarray, "Q"]
+) -> Statistic:
+    """Make the mean pinball loss over examples and levels, in the label's unit; half the MAE where the level is 0.5.
+
+    References:
+        Koenker, Bassett, "Regression quantiles", Econometrica 1978.
+    """
+    missed = label[:, None] - quantiles
+    return mean(sample, np.maximum(levels * missed, (levels - 1) * missed).mean(axis=1))
+
+
+def quantile_error(
+    sample: Sample, quantiles: Float[np.ndarray, "N Q"], label: Float[np.ndarray, "N"], levels: Float[np.ndarray, "Q"]
+) -> Statistic:
+    """Make the mean distance over levels between a level and the share of labels at or below its quantile.
+
+    0 says that as many labels lie below as should; a label with few values cannot reach it. Resamples move it through the
+    influence of each example, as those of the calibration error of a probability.
+    """
+    beyond = (label[:, None] <= quantiles) - levels
+    gap = np.average(beyond, axis=0, weights=sample.weight)
+    value = float(np.abs(gap).mean())
+    return share(sample, value, (beyond * np.sign(gap)).mean(axis=1) - value)
 
 
 def r2(sample: Sample, value: Float[np.ndarray, "N"], label: Float[np.ndarray, "N"]) -> Statistic:

@@ -33,6 +33,8 @@ _NAMES = {
     "recall_macro": "recall, mean of classes",
     "recall_micro": "recall, all classes",
     "rmse": "RMSE",
+    "pinball": "pinball loss",
+    "quantile_error": "quantile error",
     "mae": "MAE",
     "r2": "R²",
     "spearman": "Spearman",

@@ -11,7 +11,7 @@ from typing import Final, Literal, final
 
 import plait
 from plait.data.columns import PARTS, Prepared
-from plait.measure import Gain, Outcome, combined, curve, decisive, evaluate, gain
+from plait.measure import Gain, Outcome, combined, curve, evaluate, gain
 from plait.recipe import Recipe
 from plait.report.content import DataReport, Figure, GainFigure, Report, TaskReport
 from plait.report.figures import Cosine, DataSummary, Figures, Gate, LabelSummary, Weights
@@ -52,7 +52,7 @@ class Measured:
 
 def metric_of(recipe: Recipe, task: str) -> str:
     """Return the figure that decides a task."""
-    return recipe.tasks[task].metric or decisive(recipe.tasks[task].kind)
+    return recipe.metric(task)
 
 
 def report_of(recipe: Recipe, prepared: Prepared, measured: Measured) -> Report:

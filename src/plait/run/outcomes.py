@@ -107,8 +107,9 @@ class Scorer:
         unit = np.empty(0, dtype=np.int64)
         if task.group_key is not None and task.group_key in columns.layout.keys:
             unit = columns.matrix[:, columns.layout.keys[task.group_key]].index_select(0, rows).numpy().astype(np.int64)
-        if not isinstance(self.model.head(name), TwoTower):
-            return Outcome(output.numpy(), label, weight, unit)
+        head = self.model.head(name)
+        if not isinstance(head, TwoTower):
+            return Outcome(output.numpy(), label, weight, unit, levels=head.levels)
         assert task.target_role is not None
         path = self.prepared.layout.paths[task.table][task.target_role]
         right = columns.matrix[:, columns.layout.keys[path[0]]].index_select(0, rows).long()

@@ -89,13 +89,14 @@ def predict(run: Run, rows: pa.Table, of: str | None) -> pa.Table:
 
 
 def _named(run: Run, task: str, output: Tensor) -> dict[str, pa.Array]:
-    """Turn outputs into columns: `task`, or `task.class` with one column per class, or `task` with the best ids."""
+    """Turn outputs into columns: `task`, beside it one per class or quantile; for two towers the best ids."""
     head = run.model.head(task)
     if isinstance(head, TwoTower):
         return {task: _best(run, task, output)}
     assert isinstance(head, Head)
-    if len(head.columns) == 1:
-        return {task: pa.array(output[:, 0].numpy())}
+    if len(head.columns) == 1 or run.layout.tasks[task].kind == "regression":
+        further = {f"{task}.{name}": pa.array(output[:, i].numpy()) for i, name in enumerate(head.columns) if i}
+        return {task: pa.array(output[:, 0].numpy()), **further}
     columns = {f"{task}.{name}": pa.array(output[:, i].numpy()) for i, name in enumerate(head.columns)}
     if run.layout.tasks[task].kind != "multilabel":
         best = output.argmax(1).tolist() if len(output) else []

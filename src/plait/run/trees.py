@@ -46,15 +46,17 @@ def trees_outcome(prepared: Prepared, task: str, like: Outcome, seed: int) -> Ou
     label = columns.labels[task][:, 0]
     wide = _matrix(prepared, task, train)
     categorical = _categorical(prepared, task, wide.shape[1])
-    model = _model(kind, categorical, seed)
-    model.fit(
-        wide,
-        label[train].numpy(),
-        X_val=_matrix(prepared, task, valid) if len(valid) else None,
-        y_val=label[valid].numpy() if len(valid) else None,
-    )
-    prediction = _predict(model, kind, _matrix(prepared, task, test), len(prepared.layout.tasks[task].classes))
-    return Outcome(prediction, like.label, like.weight, like.unit)
+    held = _matrix(prepared, task, valid) if len(valid) else None
+    rows = _matrix(prepared, task, test)
+    found = []
+    for level in like.levels or (None,):
+        model = _model(kind, categorical, seed, level)
+        model.fit(wide, label[train].numpy(), X_val=held, y_val=label[valid].numpy() if len(valid) else None)
+        found.append(_predict(model, kind, rows, len(prepared.layout.tasks[task].classes)))
+    if len(found) > 1:
+        # The value beside the quantiles is the one nearest to the median.
+        found.insert(0, found[int(np.abs(np.array(like.levels) - 0.5).argmin())])
+    return Outcome(np.concatenate(found, axis=1), like.label, like.weight, like.unit, levels=like.levels)
 
 
 def _matrix(prepared: Prepared, task: str, rows: Tensor) -> np.ndarray:
@@ -92,17 +94,22 @@ def _categorical(prepared: Prepared, task: str, width: int) -> np.ndarray:
     return np.array(flags, dtype=bool)
 
 
-def _model(kind: str, categorical: np.ndarray, seed: int) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
+def _model(
+    kind: str, categorical: np.ndarray, seed: int, level: float | None
+) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+    shared = {
+        "categorical_features": categorical if categorical.any() else None,
+        "early_stopping": True,
+        "max_iter": 500,
+        "learning_rate": 0.1,
+        "random_state": seed,
+    }
+    if level is not None:
+        return HistGradientBoostingRegressor(loss="quantile", quantile=level, **shared)
     chosen = HistGradientBoostingRegressor if kind in ("regression", "amount") else HistGradientBoostingClassifier
-    return chosen(
-        categorical_features=categorical if categorical.any() else None,
-        early_stopping=True,
-        max_iter=500,
-        learning_rate=0.1,
-        random_state=seed,
-    )
+    return chosen(**shared)
 
 
 def _predict(

@@ -27,7 +27,7 @@ def reading(task: TaskLayout, columns: list[str], output: Tensor, label: Tensor 
     """
     seen = None if label is None else truth(task, label)
     values = output.float()
-    if len(columns) == 1:
+    if len(columns) == 1 or task.kind == "regression":
         return Prediction(task=task.name, kind=task.kind, value=_finite(values[0]), truth=seen)
     order = values.argsort(descending=True, stable=True)[:_FEW].tolist()
     chances = [Chance(name=columns[i], probability=_finite(values[i]) or 0.0) for i in order]

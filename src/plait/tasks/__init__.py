@@ -13,9 +13,11 @@ from plait.tasks.base import Head, TwoTower
 from plait.tasks.binary import Binary
 from plait.tasks.chain import Chain, build_chain
 from plait.tasks.given import chain_problems
+from plait.tasks.huber import Huber
 from plait.tasks.multiclass import Multiclass
 from plait.tasks.multilabel import Multilabel
 from plait.tasks.ordinal import Ordinal
+from plait.tasks.quantile import Quantile
 from plait.tasks.ranking import Ranking
 from plait.tasks.regression import Regression
 from plait.tasks.relatedness import Relatedness
@@ -38,6 +40,8 @@ __all__ = [
     "build_chain",
     "build_head",
     "chain_problems",
+    "fitting",
+    "levels",
 ]
 
 AnyTask = Annotated[
@@ -52,6 +56,26 @@ AnyTask = Annotated[
     | Relatedness.Settings,
     Field(discriminator="kind"),
 ]
+
+
+def levels(settings: schema.Task) -> tuple[float, ...]:
+    """Return of which quantiles a task's predictions are; none where they are no quantiles."""
+    match settings:
+        case Regression.Settings(loss=Quantile.Settings() as chosen):
+            return tuple(chosen.levels)
+        case _:
+            return ()
+
+
+def fitting(settings: schema.Task) -> str | None:
+    """Name the figure that fits a task's loss where its kind's own does not: an RMSE says nothing about a high quantile."""
+    match settings:
+        case Regression.Settings(loss=Quantile.Settings()):
+            return "pinball"
+        case Regression.Settings(loss=Huber.Settings()):
+            return "mae"
+        case _:
+            return None
 
 
 def build_head(
@@ -77,7 +101,7 @@ def build_head(
         case Multilabel.Settings():
             return Multilabel(task, width, layers, settings)
         case Regression.Settings():
-            return Regression(task, width, layers)
+            return Regression(task, width, layers, settings)
         case Ordinal.Settings():
             return Ordinal(task, width, layers)
         case Amount.Settings():

@@ -1,95 +1,84 @@
 """A quantity with many zeros and a heavy tail: spend, minutes watched."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
-import torch
 from jaxtyping import Float, Int
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from torch import Tensor
-from torch.nn import functional
 
 from plait.layout import TaskLayout
 from plait.tasks.base import Conditional, tower
 from plait.tasks.given import ChainedTask
+from plait.tasks.lognormal import Lognormal
+from plait.tasks.loss import short
 from plait.tasks.prior import start_at
+from plait.tasks.tweedie import Tweedie
 
 __all__ = ["Amount"]
+
+AnyLoss = Annotated[Annotated[Tweedie.Settings | Lognormal.Settings, Field(discriminator="kind")], BeforeValidator(short)]
 
 
 @final
 class Amount(Conditional):
-    """Predict an expected amount with Tweedie's deviance, for labels of 0 and above.
+    """Predict an expected amount, for labels of 0 and above.
 
-        loss = -y mu^(1-p) / (1 - p) + mu^(2-p) / (2 - p),    mu = exp(z),    1 < p < 2
+        loss = l(z, y / m),    prediction = m E(z)
 
-    in units of the mean of the training labels (y is divided by it). That is, up to what does not depend on mu, the negative
-    log-likelihood of a Poisson number of payments of gamma size: a lump at 0 and a tail, in one output. The expectation is
-    estimated consistently whatever the true distribution is, where a zero-inflated lognormal has to get the tail's variance
-    right to get the mean right.
+    with m the mean of the training labels, l and the expectation E those of the loss: Tweedie's deviance, or the
+    likelihood of a zero-inflated lognormal. Whatever the loss, what is predicted is the expectation.
 
     Args:
         task: the prepared task.
         width: H.
         layers: widths of the task's tower.
-        settings: the power.
+        settings: the loss.
 
     Shape:
-        O = P = 1, L = 1.
-
-    References:
-        Jorgensen: Exponential Dispersion Models, JRSS B 49, 1987; Yang, Qian, Zou: Insurance Premium Prediction via Gradient
-        Tree-Boosted Tweedie Compound Poisson Models, 2018, https://arxiv.org/abs/1508.06378. The alternative: Wang et al.
-        (ZILN), https://arxiv.org/abs/1912.07753.
+        O = 1 (tweedie) or 3 (lognormal), P = 1, L = 1.
     """
 
     class Settings(ChainedTask):
         """A quantity with many zeros and a heavy tail."""
 
         kind: Literal["amount"]
-        power: float = Field(default=1.5, gt=1, lt=2)
-        """p: near 1 for many small payments, near 2 for a few of widely different size."""
+        loss: AnyLoss = Tweedie.Settings()
+        """How amounts are taken to be distributed."""
 
     metric: ClassVar[str] = "gini"
 
     def __init__(self, task: TaskLayout, width: int, layers: Sequence[int], settings: Settings) -> None:
         super().__init__()
         self.unit = task.mean if task.mean > 0 else 1.0
-        self.power = settings.power
-        self.network = tower(width, layers, 1)
-        start_at(self.network, torch.zeros(1))
+        self.loss = Lognormal(task) if isinstance(settings.loss, Lognormal.Settings) else Tweedie(settings.loss)
+        self.network = tower(width, layers, self.loss.outputs)
+        self.start(1.0)
 
     def forward(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B O"]:
-        """Compute the logarithm of the expected amount, in units of the mean."""
+        """Compute what the loss reads, in units of the mean."""
         output: Tensor = self.network(hidden)
         return output
 
     def losses(
         self, output: Float[Tensor, "B O"], label: Float[Tensor, "B L"], group: Int[Tensor, "B"] | None
     ) -> Float[Tensor, "B"]:
-        """Compute half the deviance of each example, less what does not depend on the output."""
-        value, p = _bounded(output[:, 0]), self.power
-        amount = label[:, 0] / self.unit
-        return amount * torch.exp((1 - p) * value) / (p - 1) + torch.exp((2 - p) * value) / (2 - p)
+        """Compute the loss of each example."""
+        return self.loss.losses(output, label[:, 0] / self.unit)
 
     def predict(self, output: Float[Tensor, "B O"]) -> Float[Tensor, "B P"]:
         """Return the expected amount on the label's scale."""
-        return self.unit * torch.exp(_bounded(output))
+        return self.unit * self.loss.values(output)
 
     def under(self, output: Float[Tensor, "B O"], condition: Float[Tensor, "B"]) -> Float[Tensor, "B O"]:
-        """Return the logarithm of the expectation: the chance of the condition times the amount."""
-        return output + functional.logsigmoid(condition)[:, None]
+        """Return what is expected of all examples: the chance of the condition times the amount."""
+        return self.loss.under(output, condition[:, None])
 
     def start(self, chance: float) -> None:
         """Begin at the mean among the examples where the condition happened."""
-        start_at(self.network, -torch.tensor([chance]).clamp(1e-4, 1).log())
+        start_at(self.network, self.loss.start(chance))
 
     @property
     def columns(self) -> list[str]:
         """Name the value."""
         return ["value"]
-
-
-def _bounded(value: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Keep the logarithm within what float32 can raise; the mean times e^12 is past any amount worth telling apart."""
-    return value.clamp(-12, 12)

@@ -24,10 +24,11 @@ class Head(nn.Module, ABC):
 
     Attributes:
         metric: the metric that decides for this kind of task, as `plait.measure` names it.
-        larger_is_better: whether more of that metric is better.
+        levels: of which quantiles the last columns of `predict` are; none where they are no quantiles.
     """
 
     metric: ClassVar[str]
+    levels: tuple[float, ...] = ()
 
     @abstractmethod
     def forward(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B O"]:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["ClassLoss", "short"]
+__all__ = ["AmountLoss", "ClassLoss", "ValueLoss", "short"]
 
 
 def short(value: object) -> object:
@@ -35,3 +35,53 @@ class ClassLoss(ABC):
 
         With l(v) the cost, the least of sum_c p_c l(v_c) under sum_c v_c = 1 has p_c proportional to -1 / l'(v_c).
         """
+
+
+class ValueLoss(ABC):
+    """What outputs cost beside a quantity, in standard deviations from the mean.
+
+    Attributes:
+        outputs: O, how many numbers it reads.
+        levels: of which quantiles `values` are; none where it is an expectation.
+    """
+
+    outputs: int
+    levels: tuple[float, ...]
+
+    @abstractmethod
+    def start(self) -> Float[Tensor, " O"]:
+        """Return the outputs that fit best where nothing is known of an example."""
+
+    @abstractmethod
+    def losses(self, output: Float[Tensor, "B O"], target: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """Compute the loss of each example, 0 or more."""
+
+    @abstractmethod
+    def values(self, output: Float[Tensor, "B O"]) -> Float[Tensor, "B P"]:
+        """Turn outputs into values, one per level, or one."""
+
+
+class AmountLoss(ABC):
+    """What outputs cost beside an amount of 0 or more, in units of the mean.
+
+    Attributes:
+        outputs: O, how many numbers it reads.
+    """
+
+    outputs: int
+
+    @abstractmethod
+    def start(self, chance: float) -> Float[Tensor, " O"]:
+        """Return the outputs that fit best where nothing is known of an example and `under` is called with this chance."""
+
+    @abstractmethod
+    def losses(self, output: Float[Tensor, "B O"], target: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """Compute the loss of each example, 0 or more."""
+
+    @abstractmethod
+    def values(self, output: Float[Tensor, "B O"]) -> Float[Tensor, "B 1"]:
+        """Return the expectations."""
+
+    @abstractmethod
+    def under(self, output: Float[Tensor, "B O"], condition: Float[Tensor, "B 1"]) -> Float[Tensor, "B O"]:
+        """Return the outputs for all examples, of some that hold where a condition happened whose log odds are given."""

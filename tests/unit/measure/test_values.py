@@ -81,3 +81,52 @@ def test_large_values_keep_their_digits():
     assert near == pytest.approx(quick("regression", outcome(value, label), "rmse"), rel=1e-6)
     both = evaluate("regression", outcome(value, label), 0), evaluate("regression", outcome(value + 1e6, label + 1e6), 0)
     assert both[1]["r2"].low == pytest.approx(both[0]["r2"].low, rel=1e-3)
+
+
+LEVELS = (0.1, 0.5, 0.9)
+
+
+def quantiles(levels=LEVELS, **more):
+    value, label, _ = sample()
+    columns = np.stack([value - 1, value, value + 1], axis=1)[:, : len(levels)]
+    beside = columns[:, :1] if len(levels) > 1 else columns[:, :0]
+    return Outcome(np.concatenate([beside, columns], axis=1), label[:, None], levels=levels, **more), columns, label
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_pinball_same_as_scikit_learn(weighted):
+    weight = sample()[2] if weighted else np.empty(0)
+    given, columns, label = quantiles(weight=weight)
+    w = weight if weighted else None
+    each = [sk.mean_pinball_loss(label, columns[:, i], alpha=a, sample_weight=w) for i, a in enumerate(LEVELS)]
+    assert quick("regression", given, "pinball") == pytest.approx(np.mean(each))
+
+
+def test_quantile_error_by_hand():
+    label = np.arange(10.0)[:, None]
+    prediction = np.tile([4.5, 1.5, 4.5, 6.5], (10, 1))
+    # two of ten lie below the first where one should, five below the second as should, seven where nine should
+    given = Outcome(prediction, label, levels=LEVELS)
+    assert quick("regression", given, "quantile_error") == pytest.approx((0.1 + 0 + 0.2) / 3)
+
+
+@pytest.mark.parametrize("metric", ["pinball", "quantile_error"])
+def test_intervals_of_quantiles_agree_with_drawing_rows_again(metric):
+    given, _, label = quantiles()
+    found = evaluate("regression", given, 3)[metric]
+    assert found.low < found.value < found.high
+    rng = np.random.default_rng(0)
+    again = []
+    for _ in range(100):
+        rows = rng.integers(0, len(label), len(label))
+        again.append(quick("regression", Outcome(given.prediction[rows], given.label[rows], levels=LEVELS), metric))
+    assert (found.high - found.low) / 3.92 == pytest.approx(np.std(again), rel=0.35)
+
+
+def test_errors_are_of_the_median_where_it_is_predicted():
+    assert set(evaluate("regression", quantiles()[0], 1)) == {"pinball", "quantile_error", "rmse", "mae", "r2", "spearman"}
+    assert set(evaluate("regression", quantiles((0.9,))[0], 1)) == {"pinball", "quantile_error", "spearman"}
+    with pytest.raises(
+        ValueError, match="`metric` should be one of pinball, quantile_error, spearman for a regression task"
+    ):
+        quick("regression", quantiles((0.9,))[0], "rmse")

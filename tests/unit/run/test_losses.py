@@ -1,0 +1,83 @@
+"""Losses and weights through a whole job: what decides, what is predicted, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from plait.errors import RecipeError
+from plait.recipe import load_recipe
+from plait.run.job import train
+from plait.run.run import Run
+from support.films import write_people
+
+QUANTILE = {"table": "people", "kind": "regression", "label": "age", "loss": "quantile"}
+
+
+def recipe_of(folder: Path) -> dict[str, Any]:
+    recipe = write_people(folder, rows=600)
+    recipe["features"]["people.spend"] = "ignore"
+    recipe["features"]["people.degree"] = "category"
+    table = pq.read_table(folder / "people.parquet")
+    draw = np.random.default_rng(5)
+    some = draw.random(600) < 0.3
+    spend = np.where(some, np.exp(draw.normal(size=600) + 2), 0.0)
+    pq.write_table(table.append_column("spend", pa.array(spend)), folder / "people.parquet")
+    people = {"table": "people"}
+    recipe["tasks"] = {
+        "rich": {**people, "kind": "binary", "label": "rich", "loss": "focal", "class_weight": {1: 5}, "smoothing": 0.02},
+        "age": QUANTILE,
+        "spend": {**people, "kind": "amount", "label": "spend", "loss": "lognormal"},
+        "job": {**people, "kind": "multiclass", "label": "job", "class_weight": "effective"},
+        "old": {**people, "kind": "regression", "label": "age", "loss": {"kind": "huber", "delta": 2.0}},
+    }
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("losses")
+    return train(recipe_of(folder), folder / "run", base=folder, alone=False, trees=True)
+
+
+def test_the_deciding_figure_fits_the_loss(run: Run) -> None:
+    decided = {name: task.metric for name, task in run.report.tasks.items()}
+    assert decided == {"rich": "auc", "age": "pinball", "spend": "gini", "job": "accuracy", "old": "mae"}
+    age = run.report.tasks["age"]
+    assert {"pinball", "quantile_error", "mae"} <= {*age.joint}
+    assert age.trees["pinball"].value is not None
+
+
+def test_quantiles_have_a_column_each_beside_the_middle(run: Run) -> None:
+    found = run.predict(pq.read_table(run.folder.parent / "people.parquet").slice(0, 20))
+    assert [name for name in found.column_names if name.startswith("age")] == ["age", "age.q10", "age.q50", "age.q90"]
+    low, middle, high = (found[f"age.{name}"].to_numpy() for name in ("q10", "q50", "q90"))
+    assert bool((low <= middle).all())
+    assert bool((middle <= high).all())
+    assert np.array_equal(found["age"].to_numpy(), middle)
+
+
+def test_the_resolved_recipe_reads_back(run: Run) -> None:
+    again = load_recipe(run.folder / "recipe.yaml")
+    assert again.tasks == run.recipe.tasks
+
+
+def test_a_figure_that_says_nothing_about_the_loss_is_refused(tmp_path: Path) -> None:
+    recipe = write_people(tmp_path)
+    recipe["tasks"] = {"age": {**QUANTILE, "loss": {"kind": "quantile", "levels": [0.9]}, "metric": "rmse"}}
+    with pytest.raises(
+        RecipeError, match="Task `age`: `metric` should be one that can decide a regression task: pinball, quan"
+    ):
+        load_recipe(recipe)
+
+
+def test_a_misspelt_loss_names_those_there_are(tmp_path: Path) -> None:
+    recipe = write_people(tmp_path)
+    recipe["tasks"] = {"age": {**QUANTILE, "loss": "quantil"}}
+    with pytest.raises(RecipeError, match="'squared', 'huber', 'quantile'"):
+        load_recipe(recipe)
