@@ -12,6 +12,7 @@ from plait.recipe import load_recipe
 from plait.run.build import build_balance, build_model
 from plait.train.job import Job
 from plait.train.judge import Judge
+from plait.train.memory import kept_memory
 from plait.train.precision import fast_products
 
 
@@ -40,7 +41,7 @@ def main() -> None:
         job.progress.epoch += 1
         return time.perf_counter() - start
 
-    with fast_products(device):
+    with fast_products(device), kept_memory():
         take_turns(train)
 
 

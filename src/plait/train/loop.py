@@ -20,6 +20,7 @@ from plait.train.finish import finish
 from plait.train.fitted import Fitted
 from plait.train.job import Job
 from plait.train.judge import Judge
+from plait.train.memory import kept_memory
 from plait.train.precision import choose_device, fast_products
 from plait.train.probe import Probe
 from plait.train.protocol import Trainable
@@ -88,6 +89,7 @@ def fit(  # noqa: PLR0913  # each is a part that the caller builds; a bundle of 
     with ExitStack() as stack:
         stack.enter_context(closing(watch))
         stack.enter_context(fast_products(device))
+        stack.enter_context(kept_memory())
         stack.enter_context(_threads(settings.threads))
         stack.enter_context(torch.random.fork_rng([device] if device.type == "cuda" else []))
         interrupt = stack.enter_context(Interrupt())
