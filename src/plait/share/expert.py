@@ -1,12 +1,12 @@
 """The layers that bodies are made of, and the weighted sum of experts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Gate", "cast_once", "layers", "mean_gate", "mixture"]
+__all__ = ["Gate", "cast_once", "layers", "mean_gate", "mix", "mixture", "weigh"]
 
 
 def layers(width: int, sizes: Sequence[int], dropout: float) -> nn.Sequential:
@@ -55,22 +55,39 @@ class Gate(nn.Module):
 
     def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
         """Weigh the experts."""
-        logits = self.linear(x).float()
+        return self.normalise(self.linear(x).float())
+
+    def normalise(self, logits: Float[Tensor, "*B E"]) -> Float[Tensor, "*B E"]:
+        """Turn logits into weights that add up to one."""
         if self.training and self.dropout:
             left_out = torch.rand_like(logits) < self.dropout
-            logits = logits.masked_fill(left_out & ~left_out.all(1, keepdim=True), float("-inf"))
-        return torch.softmax(logits, dim=1)
+            logits = logits.masked_fill(left_out & ~left_out.all(-1, keepdim=True), float("-inf"))
+        return torch.softmax(logits, dim=-1)
 
     def __call__(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
         """Call `forward`; declared again so that a caller gets checked types."""
         return super().__call__(x)  # type: ignore[no-any-return]
 
 
+def weigh(gates: Iterable[nn.Module], x: Float[Tensor, "B D"]) -> Float[Tensor, "B t E"]:
+    """Weigh the experts for several readers that read the same; gates that are a softmax take one product for all."""
+    every = list(gates)
+    known = [gate for gate in every if isinstance(gate, Gate)]
+    if len(known) < len(every):
+        return torch.stack([gate(x) for gate in every], dim=1)
+    weight, bias = torch.cat([gate.linear.weight for gate in known]), torch.cat([gate.linear.bias for gate in known])
+    logits = nn.functional.linear(x, weight, bias).float()
+    return known[0].normalise(logits.view(x.shape[0], len(known), weight.shape[0] // len(known)))
+
+
 def mixture(experts: Sequence[Float[Tensor, "B H"]], gates: Sequence[Float[Tensor, "B E"]]) -> Float[Tensor, "t B H"]:
     """Sum the experts' vectors by each gate: one product per example, with no [B, E, H, t] in between."""
-    stacked = torch.stack(tuple(experts), dim=1)
-    weights = torch.stack(tuple(gates), dim=1).to(stacked.dtype)
-    return torch.bmm(weights, stacked).transpose(0, 1)
+    return mix(torch.stack(tuple(experts), dim=1), torch.stack(tuple(gates), dim=1))
+
+
+def mix(experts: Float[Tensor, "B E H"], weights: Float[Tensor, "B t E"]) -> Float[Tensor, "t B H"]:
+    """Do the same for experts and gates that already lie side by side."""
+    return torch.bmm(weights.to(experts.dtype), experts).transpose(0, 1)
 
 
 def cast_once(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
