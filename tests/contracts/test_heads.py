@@ -43,7 +43,7 @@ class TestBinaryFocal(TestBinary):
 
 class TestBinaryWeights(TestBinary):
     def build(self, width: int) -> Head:
-        settings = Binary.Settings.model_validate({**BINARY, "class_weight": "effective"})
+        settings = Binary.Settings.model_validate({**BINARY, "class_weight": "effective", "resample": {0: 0.1}})
         return head_of(settings, width, mean=0.03, examples=1000)
 
 

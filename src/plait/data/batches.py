@@ -1,17 +1,19 @@
 """Which rows make up which batch: shuffled, a pure function of seed, epoch and number, and therefore resumable anywhere."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import final
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from plait.data.columns import Prepared
-from plait.data.gather import Batch, Block, Past, block, gather
+from plait.data.gather import Batch, Block, Past, block, gather, hide
+from plait.data.resample import Drawn, Resample
 from plait.data.seeds import generator
 
-__all__ = ["Batch", "Batches", "Block", "Past", "block", "gather"]
+__all__ = ["Batch", "Batches", "Block", "Past", "block", "gather", "hide"]
 
 
 @final
@@ -24,6 +26,9 @@ class Batches:
 
     Where a task of the table ranks lists, lists stay whole: the epoch's permutation is one of lists, cut into as many
     batches as `size` asks for, whose sizes then vary.
+
+    Where a task of the table resamples its classes, each pass has the rows that `Resample` draws for it, in as many
+    batches as the first pass, and `hidden` says which labels do not count.
 
     Args:
         prepared: the prepared recipe.
@@ -39,13 +44,16 @@ class Batches:
         self.size = max(size, 1)
         self._seed = seed
         self._rows = _observed(prepared, table, tasks, part)
+        self._resample = Resample(prepared, table, tasks, self._rows, part, seed)
         self._lists = _lists(prepared, table, tasks, self._rows)
-        self._drawn: tuple[tuple[int, int], Tensor, Tensor] | None = None
+        first = self._resample.draw(0, 0, self._lists is not None) if self._resample else None
+        self._examples = self._rows.numel() if first is None else first.rows.numel()
+        self._drawn: _Pass | None = None
 
     @property
     def examples(self) -> int:
-        """How many rows one pass visits."""
-        return self._rows.numel()
+        """How many rows one pass visits; the first one, where classes are resampled."""
+        return self._examples
 
     def __len__(self) -> int:
         wanted = -(-self.examples // self.size)
@@ -58,31 +66,52 @@ class Batches:
             epoch: which permutation.
             index: which batch of it; `len(self)` and more are those of further passes in the same epoch.
         """
+        found, places = self._places(epoch, index)
+        rows = self._rows if found.drawn is None else found.drawn.rows
+        return rows[places]
+
+    def hidden(self, epoch: int, index: int) -> dict[str, Bool[Tensor, " B"]]:
+        """Return for each task of the table which labels of one batch do not count; nothing where none is resampled."""
+        found, places = self._places(epoch, index)
+        return {} if found.drawn is None else found.drawn.hidden(self._resample.tasks, places)
+
+    def _places(self, epoch: int, index: int) -> tuple["_Pass", Tensor]:
+        """Return the pass of a batch, and its places among the rows of the pass; the newest pass is kept."""
         again, index = divmod(index, len(self))
-        order, cuts = self._pass(epoch, again)
-        return order[int(cuts[index]) : int(cuts[index + 1])]
+        found = self._drawn
+        if found is None or found.number != (epoch, again):
+            found = self._shuffle(epoch, again)
+            self._drawn = found
+        return found, found.order[int(found.cuts[index]) : int(found.cuts[index + 1])]
 
-    def _pass(self, epoch: int, again: int) -> tuple[Tensor, Tensor]:
-        """Return the rows of one pass in their order, and where each batch starts; the newest pass is kept."""
-        drawn = self._drawn
-        if drawn is None or drawn[0] != (epoch, again):
-            draw = generator(self._seed, "batches", self.table, epoch, again)
-            order, cuts = self._shuffle(draw)
-            drawn = ((epoch, again), order, cuts)
-            self._drawn = drawn
-        return drawn[1], drawn[2]
-
-    def _shuffle(self, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _shuffle(self, epoch: int, again: int) -> "_Pass":
+        draw = generator(self._seed, "batches", self.table, epoch, again)
+        drawn = self._resample.draw(epoch, again, self._lists is not None) if self._resample else None
+        size = self._rows.numel() if drawn is None else drawn.rows.numel()
         if self._lists is None:
-            order = self._rows[torch.randperm(self.examples, generator=draw)]
-            return order, torch.arange(len(self) + 1).mul_(self.size).clamp_(max=self.examples)
-        turns = torch.randperm(self._lists.numel() - 1, generator=draw)
-        starts, lengths = self._lists[:-1][turns], self._lists.diff()[turns]
+            order = torch.randperm(size, generator=draw)
+            ends = torch.arange(len(self) + 1)
+            cuts = ends * self.size if drawn is None else ends * size // len(self)
+            return _Pass((epoch, again), order, cuts.clamp_(max=size), drawn)
+        # Rows that come up again belong to no list: each is a list of one.
+        lists = torch.cat([self._lists, torch.arange(int(self._lists[-1]) + 1, size + 1)])
+        turns = torch.randperm(lists.numel() - 1, generator=draw)
+        starts, lengths = lists[:-1][turns], lists.diff()[turns]
         ends = lengths.cumsum(0)
-        offsets = torch.arange(self.examples) - torch.repeat_interleave(ends - lengths, lengths)
-        order = self._rows[torch.repeat_interleave(starts, lengths) + offsets]
+        offsets = torch.arange(size) - torch.repeat_interleave(ends - lengths, lengths)
         marks = torch.arange(len(self) + 1) * turns.numel() // len(self)
-        return order, torch.cat([ends.new_zeros(1), ends])[marks]
+        order = torch.repeat_interleave(starts, lengths) + offsets
+        return _Pass((epoch, again), order, torch.cat([ends.new_zeros(1), ends])[marks], drawn)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One pass over the rows: their order, where each batch starts, and what is resampled."""
+
+    number: tuple[int, int]
+    order: Int[Tensor, " N"]
+    cuts: Int[Tensor, " batches"]
+    drawn: Drawn | None
 
 
 def _observed(prepared: Prepared, table: str, tasks: Sequence[str], part: str) -> Int[Tensor, " N"]:

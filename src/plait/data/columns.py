@@ -6,6 +6,7 @@ works and nothing is joined.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
@@ -76,6 +77,8 @@ class Prepared:
     tables: dict[str, Columns]
     histories: dict[str, Events]
     plan: Plan
+    resample: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Task -> how often labels of each class (of a binary one, 0 and 1) come up in an epoch of training, from the recipe."""
     _outside: dict[str, pa.Table] = field(default_factory=dict, repr=False, compare=False)
 
     def rows(self, task: str, part: str) -> Tensor:

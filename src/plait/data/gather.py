@@ -1,17 +1,17 @@
 """Rows of prepared tables → the tensors of one batch, by row number only: no join, no loop over rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from plait.data.columns import Columns, Events, Prepared
 from plait.data.history import earlier
 
-__all__ = ["Batch", "Block", "Past", "block", "gather"]
+__all__ = ["Batch", "Block", "Past", "block", "gather", "hide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,20 @@ def gather(prepared: Prepared, table: str, rows: Int[Tensor, " B"], columns: Col
         pasts[name] = _past(prepared.tables[role.table], items[name])
     labels, weights, groups = _labels(prepared, table, own, walk)
     return Batch(table, rows, roles, items, pasts, labels, weights, groups)
+
+
+def hide(batch: Batch, hidden: Mapping[str, Bool[Tensor, " B"]]) -> Batch:
+    """Return the same batch with some labels not observed.
+
+    Args:
+        batch: the batch.
+        hidden: task -> which of its labels do not count.
+    """
+    if not hidden:
+        return batch
+    labels = {n: label.masked_fill(hidden[n][:, None], torch.nan) for n, label in batch.labels.items() if n in hidden}
+    weights = {n: weight.masked_fill(hidden[n], 0.0) for n, weight in batch.weights.items() if n in hidden}
+    return replace(batch, labels={**batch.labels, **labels}, weights={**batch.weights, **weights})
 
 
 class _Walk:

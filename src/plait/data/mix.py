@@ -61,6 +61,10 @@ class Mix(ABC):
         """Return the row numbers of a turn."""
         return self.batches[turn[0]].rows(epoch, turn[1])
 
+    def hidden(self, epoch: int, turn: Turn) -> dict[str, Tensor]:
+        """Return for each task of a turn's table which of its labels do not count, where classes are resampled."""
+        return self.batches[turn[0]].hidden(epoch, turn[1])
+
     @property
     def examples(self) -> int:
         """How many different rows there are over all tables."""

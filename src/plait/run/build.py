@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 
 from plait.balance import Balancer, build_balancer
+from plait.data.columns import Prepared
 from plait.encode.history import build_history
 from plait.encode.row import RowEncoder
 from plait.encode.text import FrozenText
@@ -15,10 +17,10 @@ from plait.model import HistoryRole, MultiTaskModel
 from plait.recipe import Recipe
 from plait.schema import Text
 from plait.share import Inputs, build_sharing
-from plait.tasks import build_chain, build_head
+from plait.tasks import build_chain, build_head, resampling
 from plait.tasks.base import Head
 
-__all__ = ["build_balance", "build_model", "build_texts"]
+__all__ = ["build_balance", "build_model", "build_texts", "resampled"]
 
 
 def build_model(recipe: Recipe, layout: Layout) -> MultiTaskModel:
@@ -65,6 +67,12 @@ def _inputs(layout: Layout, rows: Mapping[str, RowEncoder], history_width: int) 
         end += encoder.width
     sizes = {f.name: f.size for table in layout.tables.values() for f in table.features if len(f.slots) == 1}
     return Inputs(end, spans, sizes, tuple(layout.tasks))
+
+
+def resampled(recipe: Recipe, prepared: Prepared) -> Prepared:
+    """Return prepared tables that know how often each class's labels come up in an epoch of training."""
+    often = {name: resampling(recipe.tasks[name], task) for name, task in prepared.layout.tasks.items()}
+    return replace(prepared, resample={name: times for name, times in often.items() if times})
 
 
 def build_balance(recipe: Recipe, layout: Layout) -> Balancer:

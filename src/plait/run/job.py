@@ -12,7 +12,7 @@ from plait.data.mix import mix_of
 from plait.data.prepare import prepare
 from plait.errors import RecipeError, RunError
 from plait.recipe import Recipe, load_recipe
-from plait.run.build import build_texts
+from plait.run.build import build_texts, resampled
 from plait.run.content import Measured
 from plait.run.manifest import NAME, PHASES, write_file
 from plait.run.phase import Trained, only, train_phase
@@ -77,7 +77,7 @@ def _train_all(
     phases = folder / PHASES
     joint = train_phase(recipe, prepared, phases / "joint", resume, watching(folder, None))
     single: dict[str, Trained] = {}
-    mix = mix_of(recipe.train.mix, prepared, recipe.train.batch, recipe.seed)
+    mix = mix_of(recipe.train.mix, resampled(recipe, prepared), recipe.train.batch, recipe.seed)
     sizes = {table: batches.size for table, batches in mix.batches.items()}
     for number, name in enumerate(recipe.tasks if alone else ()):
         phase, watch = phases / f"alone-{number}", watching(folder, name)

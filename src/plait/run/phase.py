@@ -15,7 +15,7 @@ from plait.data.columns import Prepared
 from plait.measure import Outcome, larger_is_better, quick
 from plait.model import MultiTaskModel
 from plait.recipe import Recipe
-from plait.run.build import build_balance, build_model
+from plait.run.build import build_balance, build_model, resampled
 from plait.run.content import metric_of
 from plait.run.manifest import write_file
 from plait.run.outcomes import Scorer
@@ -58,6 +58,7 @@ def train_phase(recipe: Recipe, prepared: Prepared, folder: Path, resume: bool, 
         resume: go on where a stopped training left off.
         watch: hears how it goes.
     """
+    prepared = resampled(recipe, prepared)
     model = build_model(recipe, prepared.layout)
     done = folder / "fitted.json"
     if resume and done.exists():

@@ -21,6 +21,7 @@ from plait.tasks.quantile import Quantile
 from plait.tasks.ranking import Ranking
 from plait.tasks.regression import Regression
 from plait.tasks.relatedness import Relatedness
+from plait.tasks.resample import ExclusiveTask, times
 from plait.tasks.retrieval import Retrieval
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "chain_problems",
     "fitting",
     "levels",
+    "resampling",
 ]
 
 AnyTask = Annotated[
@@ -63,6 +65,19 @@ def levels(settings: schema.Task) -> tuple[float, ...]:
     match settings:
         case Regression.Settings(loss=Quantile.Settings() as chosen):
             return tuple(chosen.levels)
+        case _:
+            return ()
+
+
+def resampling(settings: schema.Task, task: TaskLayout) -> tuple[float, ...]:
+    """Return how often labels of each class of a task come up in an epoch; nothing where each comes up once.
+
+    Raises:
+        RecipeError: the recipe names a class that the training part does not have.
+    """
+    match settings:
+        case ExclusiveTask() if settings.resample:
+            return tuple(times(settings, task).tolist())
         case _:
             return ()
 

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from plait.layout import TaskLayout
 from plait.tasks.base import Event, tower
-from plait.tasks.class_weight import Given, by_class
-from plait.tasks.classes import ClassTask, Logistic
+from plait.tasks.classes import Logistic
 from plait.tasks.prior import log_odds, start_at
 from plait.tasks.relation import both
+from plait.tasks.resample import ExclusiveTask, given_weights, times
 
 __all__ = ["Binary"]
 
@@ -31,16 +31,16 @@ class Binary(Event):
         task: the prepared task.
         width: H.
         layers: widths of the task's tower.
-        settings: the loss, class weights, smoothing.
+        settings: the loss, class weights, smoothing, resampling.
 
     Raises:
-        RecipeError: a weight is for a class other than 0 and 1.
+        RecipeError: a weight or a number of times is for a class other than 0 and 1.
 
     Shape:
         O = P = 1, L = 1.
     """
 
-    class Settings(ClassTask):
+    class Settings(ExclusiveTask):
         """Yes or no."""
 
         kind: Literal["binary"]
@@ -52,10 +52,9 @@ class Binary(Event):
         self.rate = task.mean
         self.network = tower(width, layers, 1)
         self.start(1.0)
-        weights = settings.class_weight.weights if isinstance(settings.class_weight, Given.Settings) else {}
-        given = by_class(task.name, "class_weight", ("0", "1"), weights)[:, None]
         rates = torch.tensor([[1 - task.mean], [task.mean]])
-        self.loss = Logistic(settings, rates, task.examples, given, torch.ones_like(rates))
+        given, often = given_weights(settings, task)[:, None], times(settings, task)[:, None]
+        self.loss = Logistic(settings, rates, task.examples, given, often)
 
     def forward(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B O"]:
         """Compute the log odds of yes."""

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
-from plait.tasks.class_weight import Given, by_class
-from plait.tasks.classes import ClassTask, Softmax
+from plait.tasks.classes import Softmax
 from plait.tasks.prior import start_at
+from plait.tasks.resample import ExclusiveTask, given_weights, times
 
 __all__ = ["Multiclass"]
 
@@ -29,16 +29,16 @@ class Multiclass(Head):
         task: the prepared task.
         width: H.
         layers: widths of the task's tower.
-        settings: the loss, class weights, smoothing.
+        settings: the loss, class weights, smoothing, resampling.
 
     Raises:
-        RecipeError: a weight is for a class that the training part does not have.
+        RecipeError: a weight or a number of times is for a class that the training part does not have.
 
     Shape:
         O = P = number of classes, L = 1 (a class number).
     """
 
-    class Settings(ClassTask):
+    class Settings(ExclusiveTask):
         """One of several classes."""
 
         kind: Literal["multiclass"]
@@ -50,9 +50,8 @@ class Multiclass(Head):
         self.classes = list(task.classes)
         self.network = tower(width, layers, len(self.classes))
         start_at(self.network, torch.tensor(task.class_rate).clamp(min=1e-4).log())
-        weights = settings.class_weight.weights if isinstance(settings.class_weight, Given.Settings) else {}
-        given = by_class(task.name, "class_weight", self.classes, weights)
-        self.loss = Softmax(settings, torch.tensor(task.class_rate), task.examples, given, torch.ones_like(given))
+        given, often = given_weights(settings, task), times(settings, task)
+        self.loss = Softmax(settings, torch.tensor(task.class_rate), task.examples, given, often)
 
     def forward(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B O"]:
         """Compute one logit per class."""

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
-from plait.tasks.class_weight import Given, by_class
 from plait.tasks.classes import ClassTask, Logistic
 from plait.tasks.prior import log_odds, start_at
+from plait.tasks.resample import given_weights
 
 __all__ = ["Multilabel"]
 
@@ -51,8 +51,7 @@ class Multilabel(Head):
         self.classes = list(task.classes)
         self.network = tower(width, layers, len(self.classes))
         start_at(self.network, log_odds(task.class_rate))
-        weights = settings.class_weight.weights if isinstance(settings.class_weight, Given.Settings) else {}
-        having = by_class(task.name, "class_weight", self.classes, weights)
+        having = given_weights(settings, task)
         given = torch.stack([torch.ones_like(having), having])
         rate = torch.tensor(task.class_rate)
         self.loss = Logistic(settings, torch.stack([1 - rate, rate]), task.examples, given, torch.ones_like(given))

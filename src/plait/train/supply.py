@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from plait.data.batches import Batch, gather
+from plait.data.batches import Batch, gather, hide
 from plait.data.columns import Prepared
 from plait.data.mix import Turn, mix_of
 from plait.data.negatives import Negatives, NegativeSampler
@@ -105,10 +105,14 @@ class Supply:
             turns: tables and batch numbers.
             rows: how many rows of each batch; all where not said.
         """
-        batches = [gather(self._prepared, turn[0], self._mix.rows(epoch, turn)[:rows]) for turn in turns]
+        batches = [self._batch(epoch, turn, rows) for turn in turns]
         tables = {turn[0] for turn in turns}
         names = [name for name in self._samplers if self._prepared.layout.tasks[name].table in tables]
         return Draw(batches, {name: self._samplers[name].draw(epoch, number) for name in names})
+
+    def _batch(self, epoch: int, turn: Turn, rows: int | None) -> Batch:
+        batch = gather(self._prepared, turn[0], self._mix.rows(epoch, turn)[:rows])
+        return hide(batch, {name: hidden[:rows] for name, hidden in self._mix.hidden(epoch, turn).items()})
 
     def sample(self, epoch: int, step: int, rows: int) -> Draw:
         """Return the first rows of a step once more, on the device."""

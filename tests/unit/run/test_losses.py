@@ -33,6 +33,7 @@ def recipe_of(folder: Path) -> dict[str, Any]:
         "rich": {**people, "kind": "binary", "label": "rich", "loss": "focal", "class_weight": {1: 5}, "smoothing": 0.02},
         "age": QUANTILE,
         "spend": {**people, "kind": "amount", "label": "spend", "loss": "lognormal"},
+        "grey": {**people, "kind": "binary", "label": "age > 80", "resample": {0: 0.3, 1: 2}},
         "job": {**people, "kind": "multiclass", "label": "job", "class_weight": "effective"},
         "old": {**people, "kind": "regression", "label": "age", "loss": {"kind": "huber", "delta": 2.0}},
     }
@@ -47,7 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_the_deciding_figure_fits_the_loss(run: Run) -> None:
     decided = {name: task.metric for name, task in run.report.tasks.items()}
-    assert decided == {"rich": "auc", "age": "pinball", "spend": "gini", "job": "accuracy", "old": "mae"}
+    assert decided == {"rich": "auc", "age": "pinball", "spend": "gini", "grey": "auc", "job": "accuracy", "old": "mae"}
     age = run.report.tasks["age"]
     assert {"pinball", "quantile_error", "mae"} <= {*age.joint}
     assert age.trees["pinball"].value is not None

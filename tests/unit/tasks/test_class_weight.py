@@ -58,3 +58,8 @@ def test_a_class_that_is_none_is_refused() -> None:
         head("binary", {"class_weight": {"yes": 2.0}})
     with pytest.raises(RecipeError, match="Found `jumprope`. Did you mean `jumpers`?"):
         by_class("t", "class_weight", ["jumpers", "shirts"], {"jumprope": 2.0})
+
+
+def test_a_class_that_is_none_cannot_be_resampled() -> None:
+    with pytest.raises(RecipeError, match=r"`resample` should name classes of the task, which are \['0', '1'\]. Found `no`"):
+        head("binary", {"resample": {"no": 0.1}})

@@ -37,6 +37,25 @@ def test_binary_predictions_are_probabilities_of_the_data(loss, weight, true: fl
     assert float(found[0]) == pytest.approx(true, rel=5e-3)
 
 
+@pytest.mark.parametrize(("loss", "weight"), list(itertools.product(LOSSES, [None, "balanced"])))
+@pytest.mark.parametrize("true", [0.02, 0.3])
+def test_predictions_are_of_the_data_whatever_is_resampled(loss, weight, true: float) -> None:
+    options = {"loss": loss, "class_weight": weight, "resample": {0: 0.1, 1: 3}}
+    built = head("binary", options, mean=0.05, examples=4000)
+    # The labels come with the chances that they have after resampling.
+    drawn = torch.tensor([(1 - true) * 0.1, true * 3])
+    found = least(built, torch.tensor([[0.0], [1.0]]), drawn / drawn.sum())
+    assert float(found[0]) == pytest.approx(true, rel=5e-3)
+
+
+def test_several_classes_resampled() -> None:
+    true, times = torch.tensor([0.6, 0.37, 0.03]), torch.tensor([0.2, 1.0, 4.0])
+    built = head("multiclass", {"resample": {"a": 0.2, "c": 4}}, **RATES)
+    drawn = true * times
+    found = least(built, torch.tensor([[0.0], [1.0], [2.0]]), drawn / drawn.sum())
+    assert torch.allclose(found, true, rtol=1e-2)
+
+
 @pytest.mark.parametrize(("loss", "weight"), list(itertools.product(LOSSES, [*WEIGHTS, {"c": 20}])))
 def test_multiclass_predictions_are_probabilities_of_the_data(loss, weight) -> None:
     true = torch.tensor([0.6, 0.37, 0.03])
@@ -100,3 +119,9 @@ def test_a_class_without_examples_stays_finite() -> None:
 def test_the_head_starts_at_the_base_rate_whatever_the_weights() -> None:
     built = head("binary", {"class_weight": "balanced"}, mean=0.02, examples=500)
     assert torch.allclose(built.predict(built(torch.zeros(1, 3))), torch.tensor([[0.02]]))
+
+
+def test_balanced_weights_are_of_what_is_left_after_resampling() -> None:
+    built = head("binary", {"class_weight": "balanced", "resample": {0: 0.5}}, mean=0.25, examples=4000)
+    # three parts no to two parts yes are left
+    assert torch.allclose(built.loss.weighing.weight[:, 0], torch.tensor([0.5 / 0.6, 0.5 / 0.4]), rtol=1e-4)

@@ -20,7 +20,7 @@ from plait.data.prepare import prepare
 from plait.errors import PlaitError
 from plait.measure import quick
 from plait.recipe import Recipe
-from plait.run.build import build_balance, build_model, build_texts
+from plait.run.build import build_balance, build_model, build_texts, resampled
 from plait.run.content import metric_of
 from plait.run.methods.entrants import Entrant
 from plait.run.methods.grounds import GROUNDS
@@ -150,7 +150,7 @@ def _train(recipe: Recipe, prepared: Prepared, seed: int) -> _Found:
     own = recipe.model_copy(update={"seed": seed})
     model = build_model(own, prepared.layout)
     balancer = build_balance(own, prepared.layout)
-    fitted = fit(model, prepared, balancer, own.train, goal=goal_of(own, prepared), seed=seed)
+    fitted = fit(model, resampled(own, prepared), balancer, own.train, goal=goal_of(own, prepared), seed=seed)
     outcomes, _ = on_test(model, prepared)
     scores = {name: quick(own.tasks[name].kind, found, metric_of(own, name)) for name, found in outcomes.items()}
     parameters = sum(tensor.numel() for tensor in model.parameters())
