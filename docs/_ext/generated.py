@@ -62,11 +62,18 @@ def write_commands(target: Path) -> None:
     group = typer.main.get_command(app)
     context = group.make_context("plait", [], resilient_parsing=True)
     parts = [COMMANDS]
+    parts += _helps(group, context)
+    _write(target, "\n".join(parts))
+
+
+def _helps(group: Any, context: Any) -> Iterator[str]:
+    """Yield the help of each command of a group, and of the groups in it."""
     for name in sorted(group.commands):
         command = group.commands[name]
         with command.make_context(name, [], parent=context, resilient_parsing=True) as inner:
-            parts.append(f"## plait {name}\n\n```text\n{inner.get_help()}\n```\n")
-    _write(target, "\n".join(parts))
+            yield f"## {inner.command_path}\n\n```text\n{inner.get_help()}\n```\n"
+            if isinstance(inner.command, type(group)):
+                yield from _helps(command, inner)
 
 
 def write_api(package: Path, folder: Path) -> None:

@@ -27,6 +27,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+explain = typer.Typer(
+    help="Say why: what the tasks of a run do to each other, and what one task costs another.\n\n"
+    "Example: plait explain conflicts runs/first",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(explain, name="explain")
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder, as `plait train --out` leaves it.", metavar="RUN")]
 RecipeArgument = Annotated[Path, typer.Argument(help="A recipe file (YAML).", metavar="RECIPE")]
@@ -174,6 +182,50 @@ def compare(
 
     lines, data = run_compare(runs)
     give(lines, data, as_json)
+
+
+@explain.command()
+def conflicts(
+    run: RunArgument,
+    batches: Annotated[
+        int, typer.Option(help="Try a step for each task with the finished model, on so many pairs of batches.", min=0)
+    ] = 0,
+    rate: Annotated[float | None, typer.Option(help="Learning rate of these steps.", show_default="the recipe's")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a page with the pictures: FILE.html.", metavar="FILE")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which tasks pull apart, where and since when.  Example: plait explain conflicts runs/first --out why.html
+
+    Prints what was recorded while the run was trained: angles between the tasks' gradients by part of the model, what a step
+    for one task does to the loss of another, and how experts are used. With --batches the steps are tried again with the
+    finished model; on held-out rows they then say little, since training stopped where they no longer helped.
+    """
+    from plait.run.explain import conflicts as run_conflicts
+
+    lines, data = run_conflicts(run, batches, rate, out)
+    give(lines, data, as_json)
+    if out is not None:
+        say(f"Wrote {out}")
+
+
+@explain.command("front")
+def front_of_runs(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.", metavar="RUN...")],
+    tasks: Annotated[str, typer.Option(help="Two tasks: like,stars.", metavar="A,B")],
+    part: Annotated[str, typer.Option(help="test, with intervals; or valid, to choose by.")] = "test",
+    out: Annotated[Path | None, typer.Option(help="Write the picture: FILE.html or FILE.svg.", metavar="FILE")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set two tasks of several runs against each other.  Example: plait explain front runs/a runs/b --tasks like,stars
+
+    Marks the runs that another beats in one of the two and equals or beats in the other; the rest are the Pareto front.
+    """
+    from plait.run.front_of_runs import front as run_front
+
+    lines, data = run_front(runs, [name.strip() for name in tasks.split(",")], part, out)
+    give(lines, data, as_json)
+    if out is not None:
+        say(f"Wrote {out}")
 
 
 @app.command()

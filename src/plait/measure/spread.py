@@ -1,4 +1,4 @@
-"""The mean of a few independent measurements with its 95 % interval."""
+"""The mean of a few independent measurements with its interval."""
 
 from collections.abc import Sequence
 
@@ -8,29 +8,30 @@ from plait.measure.outcome import Interval
 
 __all__ = ["mean_interval", "student"]
 
-_QUANTILES = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-_NORMAL = 1.959964
 
+def student(freedom: int, chance: float = 0.95) -> float:
+    r"""Return how many standard errors to either side of a mean hold it with that chance, by Student's t.
 
-def student(freedom: int) -> float:
-    r"""Return the 97.5 % quantile of Student's t.
+    With n degrees of freedom and t = \sqrt n \tan\theta, the chance to be within t is
 
-    A table up to 10 degrees of freedom; beyond, with z the quantile of the normal distribution and n the degrees,
+    .. math:: \int_0^\theta \cos^{n-1} \Big/ \int_0^{\pi/2} \cos^{n-1}
 
-    .. math:: t \approx z + \frac{z^3 + z}{4n} + \frac{5z^5 + 16z^3 + 3z}{96n^2}
-
-    which is right to three decimals there (Abramowitz and Stegun 1964, 26.7.5).
+    which is summed up on a fine grid, and rounded to three decimals as the printed tables are.
     """
-    if freedom <= len(_QUANTILES):
-        return _QUANTILES[max(freedom, 1) - 1]
-    z = _NORMAL
-    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+    angles = np.linspace(0.0, np.pi / 2, 20_001)
+    density = np.cos(angles) ** (freedom - 1)
+    inside = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
+    return round(float(freedom**0.5 * np.tan(np.interp(chance, inside / inside[-1], angles))), 3)
 
 
-def mean_interval(values: Sequence[float | None]) -> Interval:
+def mean_interval(values: Sequence[float | None], chance: float = 0.95) -> Interval:
     """Return the mean of the values that are known and its interval by Student's t.
 
     The values should come from draws that do not overlap, or the interval is too narrow.
+
+    Args:
+        values: one per draw.
+        chance: how often such intervals hold what is measured.
     """
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     known = known[np.isfinite(known)]
@@ -39,5 +40,5 @@ def mean_interval(values: Sequence[float | None]) -> Interval:
     mean = float(known.mean())
     if len(known) < 3:
         return Interval(mean, float("nan"), float("nan"), f"too few draws for an interval: {len(known)}")
-    reach = student(len(known) - 1) * float(known.std(ddof=1)) / len(known) ** 0.5
+    reach = student(len(known) - 1, chance) * float(known.std(ddof=1)) / len(known) ** 0.5
     return Interval(mean, mean - reach, mean + reach)

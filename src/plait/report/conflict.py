@@ -13,7 +13,7 @@ from plait.report.figures import Cosine, Figures
 __all__ = ["APART", "Pull", "Push", "pulls", "pushes"]
 
 APART: Final = 0.05
-"""Tasks pull apart, or the same way, where the mean cosine is at least this far from 0 and its interval excludes 0."""
+"""Tasks pull apart, or the same way, where the mean cosine is at least this far from 0, beyond chance."""
 _LEAST: Final = 3
 """Draws that an interval needs."""
 
@@ -32,8 +32,9 @@ class Pull:
         cosine: mean over the draws from `since` on, with its interval over draws.
         against: share of all draws in which the cosine is below 0.
         draws: how many draws there are in all.
-        direction: `apart` or `together` where the mean is beyond `APART` and the interval excludes 0, else `neither`;
-            `unknown` where there are too few draws.
+        direction: `apart` or `together` where the mean is beyond `APART` and differs from 0 beyond chance, else `neither`;
+            `unknown` where there are too few draws. As a pair has several parts, the chance of 5 % to be wrong is shared
+            among them (Bonferroni): the interval that has to exclude 0 is wider than `cosine`.
         since: the first epoch from which on it is so, in every later epoch on average and over all of them together;
             0 where epochs were not written down, or it is not so.
     """
@@ -68,13 +69,15 @@ class Push:
 def pulls(cosine: Cosine) -> list[Pull]:
     """Return what is known of every pair at everything it shares, then at each part."""
     found = []
-    for part, pairs in [("", cosine.pairs), *cosine.parts.items()]:
+    places = [("", cosine.pairs), *cosine.parts.items()]
+    for part, pairs in places:
         for pair, values in pairs.items():
+            wrong = 0.05 / sum(pair in each for _, each in places)
             first, _, second = pair.partition(" | ")
             epochs = cosine.epochs if len(cosine.epochs) == len(values) else [0] * len(values)
             known = [(epoch, value) for epoch, value in zip(epochs, values, strict=True) if value is not None]
             if known:
-                found.append(_pull(first, second, part, known))
+                found.append(_pull((first, second, part), known, 1.0 - wrong))
     return found
 
 
@@ -89,26 +92,22 @@ def pushes(figures: Figures) -> list[Push]:
     ]
 
 
-def _pull(first: str, second: str, part: str, known: Sequence[tuple[int, float]]) -> Pull:
+def _pull(what: tuple[str, str, str], known: Sequence[tuple[int, float]], chance: float) -> Pull:
     every = [value for _, value in known]
     against = sum(value < 0 for value in every) / len(every)
-    whole = mean_interval(every)
+    signs: list[tuple[Direction, float]] = [("apart", -1.0), ("together", 1.0)]
     for since in sorted({epoch for epoch, _ in known}):
         later = [(epoch, value) for epoch, value in known if epoch >= since]
-        interval = mean_interval([value for _, value in later])
-        for direction, sign in (("apart", -1.0), ("together", 1.0)):
-            if _holds(later, interval, sign):
-                chosen: Direction = "apart" if direction == "apart" else "together"
-                return Pull(first, second, part, interval, against, len(every), chosen, since)
-    direction_: Direction = "neither" if len(every) >= _LEAST else "unknown"
-    return Pull(first, second, part, whole, against, len(every), direction_, 0)
+        for direction, sign in signs:
+            if _holds(later, sign, chance):
+                return Pull(*what, mean_interval([value for _, value in later]), against, len(every), direction, since)
+    return Pull(*what, mean_interval(every), against, len(every), "neither" if len(every) >= _LEAST else "unknown", 0)
 
 
-def _holds(later: Sequence[tuple[int, float]], interval: Interval, sign: float) -> bool:
+def _holds(later: Sequence[tuple[int, float]], sign: float, chance: float) -> bool:
     """Say whether a direction holds over all draws together, and on average in each of their epochs."""
-    if len(later) < _LEAST or sign * interval.value < APART:
-        return False
-    if min(sign * interval.low, sign * interval.high) <= 0:
+    signed = mean_interval([sign * value for _, value in later], chance)
+    if len(later) < _LEAST or signed.value < APART or not signed.low > 0:
         return False
     return all(sign * _mean(later, epoch) > 0 for epoch, _ in later)
 

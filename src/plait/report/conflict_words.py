@@ -10,9 +10,9 @@ from plait.measure.load import COLLAPSED, DEAD
 from plait.report.conflict import APART, Pull, Push, pulls, pushes
 from plait.report.content import Report
 from plait.report.figures import Figures, Gate
-from plait.report.words import names, number
+from plait.report.words import names
 
-__all__ = ["change_words", "cosine_words", "load_words", "sentences", "thresholds"]
+__all__ = ["change_words", "cosine_words", "load_words", "percents", "sentences", "thresholds"]
 
 _MOST: Final = 4
 _MOST_PARTS: Final = 3
@@ -30,9 +30,10 @@ def sentences(report: Report, figures: Figures) -> list[str]:
 def thresholds() -> str:
     """Say what the words mean, in numbers."""
     return (
-        f"Tasks pull apart where the mean cosine of their gradients is below −{APART:.2f} and its 95 % interval over the "
-        "draws excludes 0; from epoch N means that this holds over all draws from there to the end, and on average in each "
-        "epoch. Of many pairs and parts about one in twenty intervals excludes 0 by chance. An expert is dead where no task "
+        f"Tasks pull apart where the mean cosine of their gradients is below −{APART:.2f} and differs from 0 beyond chance "
+        "(5 % for all parts of a pair together, by Student's t over the draws); from epoch N means that this holds over all "
+        "draws from there to the end, and on average in each epoch. Intervals are 95 %. A step raises or lowers a loss "
+        "where its interval excludes 0, which of many steps one in twenty does by chance. An expert is dead where no task "
         f"gives it {_share(DEAD)} of an equal share; a gate has collapsed where one expert gets {_share(COLLAPSED)} or more."
     )
 
@@ -45,10 +46,14 @@ def cosine_words(cosine: Interval) -> str:
 
 
 def change_words(push: Push) -> str:
-    """Write by how much a step lowers or raises a loss, with the interval."""
-    sign = -1.0 if push.value < 0 else 1.0
-    edges = sorted((sign * push.low, sign * push.high))
-    return f"{_small(sign * push.value)} % ({_small(edges[0])} to {_small(edges[1])})"
+    """Write by how much a step lowers or raises a loss, with the interval, where it is sure which of the two it does."""
+    edges = sorted((abs(push.low), abs(push.high)))
+    return f"{percents(abs(push.value))} % ({percents(edges[0])} to {percents(edges[1])})"
+
+
+def percents(value: float) -> str:
+    """Write a share in percent with two digits that matter; what is far too small to matter as 0."""
+    return "0" if abs(value) < 1e-6 else f"{100 * value:.2g}".replace("-", "−")
 
 
 def load_words(level: str, gate: Gate) -> list[str]:
@@ -110,7 +115,8 @@ def _pair(report: Report, first: str, second: str, found: Sequence[Pull]) -> str
     ]
     more = f" and in {len(parts) - _MOST_PARTS} more parts" if len(parts) > _MOST_PARTS else ""
     worse = [said for task in (first, second) if (said := _worse(report, task))]
-    compared = [task for task in (first, second) if (gain := report.tasks[task].gain) and gain.value is not None]
+    known = [report.tasks[task].gain for task in (first, second) if task in report.tasks]
+    compared = [gain for gain in known if gain is not None and gain.value is not None]
     end = "; ".join(worse) if worse else "neither is measurably worse than alone" if len(compared) == 2 else ""
     return f"`{first}` and `{second}` pull apart {', '.join(told)}{more}{'; ' + end if end else ''}."
 
@@ -182,7 +188,3 @@ def _signed(value: float) -> str:
 
 def _share(value: float) -> str:
     return f"{100 * value:.0f} %"
-
-
-def _small(value: float) -> str:
-    return number(100 * value)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from plait.measure import larger_is_better
 from plait.report import tiles
+from plait.report.conflict_tiles import why
 from plait.report.content import Figure, Report, TaskReport
 from plait.report.figures import Figures, LabelSummary
+from plait.report.page import environment
 from plait.report.pictures import ForestRow, forest_axis, forest_strip, range_strip
 from plait.report.words import gain_words, headline, metric_name, number, percent, summary
 
@@ -74,34 +75,27 @@ def render(content: Report, figures: Figures, recipe: str = "") -> str:
         figures: what `figures.json` holds.
         recipe: the resolved recipe as YAML, shown at the end.
     """
-    environment = Environment(
-        loader=PackageLoader("plait.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     gains, axis = _gains(content)
-    cosine, pairs = tiles.cosine_tiles(figures)
-    return environment.get_template("report.html.j2").render(
-        report=content,
-        data=figures.data,
-        labels=[(name, _label(label)) for name, label in figures.data.labels.items()],
-        headline=headline(content),
-        sentences=summary(content),
-        facts=_facts(content),
-        gains=gains,
-        axis=axis,
-        cards=[_card(name, task) for name, task in content.tasks.items()],
-        curves=tiles.curve_tiles(content, figures),
-        losses=tiles.loss_tiles(figures),
-        calibration=tiles.calibration_tiles(figures),
-        heats=tiles.heats(figures),
-        cosine=cosine,
-        pairs=pairs,
-        weights=tiles.weight_tiles(figures),
-        how=_HOW | content.how,
-        recipe=recipe,
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            report=content,
+            data=figures.data,
+            labels=[(name, _label(label)) for name, label in figures.data.labels.items()],
+            headline=headline(content),
+            sentences=summary(content),
+            facts=_facts(content),
+            gains=gains,
+            axis=axis,
+            cards=[_card(name, task) for name, task in content.tasks.items()],
+            curves=tiles.curve_tiles(content, figures),
+            losses=tiles.loss_tiles(figures),
+            calibration=tiles.calibration_tiles(figures),
+            why=why(content, figures),
+            how=_HOW | content.how,
+            recipe=recipe,
+        )
     )
 
 

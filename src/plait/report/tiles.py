@@ -8,17 +8,15 @@ from typing import final
 from markupsafe import Markup
 
 from plait.measure import larger_is_better
+from plait.report.conflict_words import load_words
 from plait.report.content import Number, Report
 from plait.report.figures import Figures
 from plait.report.pictures import Line, line_chart, reliability
-from plait.report.pictures.lines import Point, thin
+from plait.report.pictures.lines import Point
 from plait.report.pictures.scale import around
 from plait.report.words import metric_name, number
 
-__all__ = ["Heat", "Tile", "calibration_tiles", "cosine_tiles", "curve_tiles", "heats", "loss_tiles", "weight_tiles"]
-
-_MOST_PAIRS = 12
-_SMOOTH_POINTS = 48
+__all__ = ["Heat", "Tile", "calibration_tiles", "curve_tiles", "heats", "loss_tiles", "weight_tiles"]
 
 
 @final
@@ -39,14 +37,11 @@ class Heat:
     level: str
     experts: list[str]
     rows: list[tuple[str, list[tuple[str, int]]]]
+    words: list[str]
 
 
 def _floats(points: list[tuple[int, Number]]) -> list[Point]:
     return [(float(x), y) for x, y in points]
-
-
-def _known(points: list[Point]) -> list[float]:
-    return [y for _, y in points if y is not None]
 
 
 def _tiles(tiles: list[Tile]) -> list[Tile]:
@@ -88,27 +83,8 @@ def calibration_tiles(figures: Figures) -> list[Tile]:
     return _tiles(tiles)
 
 
-def cosine_tiles(figures: Figures) -> tuple[list[Tile], int]:
-    """Draw the gradient cosine of the pairs that conflict most; also say how many pairs there are."""
-    cosine = figures.cosine
-    series = {pair: _floats(list(zip(cosine.steps, values, strict=False))) for pair, values in cosine.pairs.items()}
-    means = {pair: sum(_known(points)) / len(_known(points)) for pair, points in series.items() if _known(points)}
-    worst = sorted(means, key=means.__getitem__)[:_MOST_PAIRS]
-    smooth = {pair: thin(series[pair], _SMOOTH_POINTS) for pair in worst}
-    shown = around([-0.1, 0.1, *(y for points in smooth.values() for _, y in points if y is not None)], 0.05)
-    tiles = []
-    for pair in worst:
-        first, _, second = pair.partition("|")
-        title = f"{first.strip()} · {second.strip()}"
-        negative = sum(value < 0 for value in _known(series[pair])) / len(_known(series[pair]))
-        note = f"mean {number(means[pair])}, against each other in {100 * negative:.0f} % of steps"
-        line = Line("cosine", "worse" if means[pair] < 0 else "joint", smooth[pair])
-        tiles.append(Tile(title, note, line_chart(f"{title}: gradient cosine by step, {note}", [line], "step", shown, True)))
-    return _tiles(tiles), len(means)
-
-
 def weight_tiles(figures: Figures) -> list[Tile]:
-    """Draw the weight of each task's loss over epochs, all on one axis; nothing where no weight ever changes."""
+    """Draw the weight of each task's loss over epochs or steps, on one axis; nothing where no weight ever changes."""
     weights = figures.weights
     known = [value for values in weights.tasks.values() for value in values if value is not None]
     if all(len(set(values)) <= 1 for values in weights.tasks.values()):
@@ -118,8 +94,8 @@ def weight_tiles(figures: Figures) -> list[Tile]:
     for name, values in weights.tasks.items():
         last = next((value for value in reversed(values) if value is not None), None)
         line = Line("weight", "joint", _floats(list(zip(weights.steps, values, strict=False))))
-        words = f"{name}: weight of the loss by epoch, at the end {number(last)}"
-        tiles.append(Tile(name, f"at the end {number(last)}", line_chart(words, [line], "epoch", shown, True)))
+        words = f"{name}: weight of the loss by {weights.unit}, at the end {number(last)}"
+        tiles.append(Tile(name, f"at the end {number(last)}", line_chart(words, [line], weights.unit, shown, True)))
     return _tiles(tiles)
 
 
@@ -138,5 +114,5 @@ def heats(figures: Figures) -> list[Heat]:
             )
             for task, shares in gate.tasks.items()
         ]
-        result.append(Heat(level, gate.experts, rows))
+        result.append(Heat(level, gate.experts, rows, load_words(level, gate)))
     return result

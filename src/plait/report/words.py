@@ -12,9 +12,11 @@ __all__ = [
     "gain_words",
     "headline",
     "metric_name",
+    "names",
     "number",
     "percent",
     "summary",
+    "table",
 ]
 
 _NAMES = {
@@ -91,7 +93,7 @@ def gain_words(gain: GainFigure | None) -> str:
     return f"{percent(gain.value)} [{low} to {high}]"
 
 
-def _table(rows: list[list[str]]) -> list[str]:
+def table(rows: list[list[str]]) -> list[str]:
     """Align columns under a header and a rule."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -178,7 +180,7 @@ def comparison_lines(report: Report) -> list[str]:
         for name, task in report.tasks.items()
         if task.metric in task.joint and task.joint[task.metric].value is None
     ]
-    return [*_table(rows), "", *reasons, *summary(report)]
+    return [*table(rows), "", *reasons, *summary(report)]
 
 
 def compare_rows(reports: dict[str, Report]) -> list[dict[str, str | float | None]]:
@@ -217,13 +219,13 @@ def compare_lines(reports: dict[str, Report]) -> list[str]:
     Args:
         reports: name of the run -> its report.
     """
-    table = [["task", "figure", *reports]]
+    rows = [["task", "figure", *reports]]
     tasks = {name: task.metric for report in reversed(reports.values()) for name, task in report.tasks.items()}
     first = next(iter(reports.values()))
     for name in dict.fromkeys([*first.tasks, *tasks]):
         cells = [report.tasks.get(name) for report in reports.values()]
         metric = tasks[name]
-        table.append([name, metric_name(metric), *(figure_words(task.joint.get(metric)) if task else "–" for task in cells)])
-    table.append(["mean gain", "against alone", *(percent(report.gain) for report in reports.values())])
+        rows.append([name, metric_name(metric), *(figure_words(task.joint.get(metric)) if task else "–" for task in cells)])
+    rows.append(["mean gain", "against alone", *(percent(report.gain) for report in reports.values())])
     hurt = [f"In {run}, sharing hurt {names(report.hurt)}." for run, report in reports.items() if report.hurt]
-    return [*_table(table), "", *(hurt or ["No run measurably hurt a task."])]
+    return [*table(rows), "", *(hurt or ["No run measurably hurt a task."])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -51,8 +52,12 @@ def write_manifest(folder: Path) -> None:
     write_file(folder / NAME, json.dumps({"files": files}, indent=1))
 
 
-def check_manifest(folder: Path) -> None:
+def check_manifest(folder: Path, only: Collection[str] | None = None) -> None:
     """Compare every file with the manifest.
+
+    Args:
+        folder: the run.
+        only: the names of the files to compare, where the others are not needed.
 
     Raises:
         RunError: there is no manifest: the folder is no run, or its training did not finish.
@@ -70,6 +75,7 @@ def check_manifest(folder: Path) -> None:
         raise RunError(f"`{folder}` should hold `{NAME}`. Found none: {hint}.") from None
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
         raise CorruptError(f"`{folder / NAME}` should be a manifest. Found something else: the file was altered.") from None
+    files = {name: digest for name, digest in files.items() if only is None or name in only}
     missing = [name for name in files if not (folder / name).is_file()]
     altered = [name for name, digest in files.items() if name not in missing and sha256(folder / name) != digest]
     if missing or altered:

@@ -14,6 +14,7 @@ from plait.train.supply import Draw, Supply
 __all__ = ["Probe"]
 
 _ROWS: Final = 256
+_NEGATIVES: Final = 128
 _SHARE: Final = 0.05
 _MOST: Final = 8
 
@@ -23,8 +24,8 @@ class Probe:
     """Looks at the gradients of all tasks some times per epoch: the angles between them, and what a step for one would do.
 
     Gradients are taken on training rows, the effect of steps is looked at on validation rows, or on the training rows of
-    another step where there is no validation part; up to 256 of each table, others every time. Every draw has rows of every
-    table, whatever the mix of the training. Nothing of the training is touched.
+    another step where there is no validation part; up to 256 of each table and 128 sampled candidates, others every time.
+    Every draw has rows of every table, whatever the mix of the training. Nothing of the training is touched.
 
     Args:
         job: the training.
@@ -40,7 +41,9 @@ class Probe:
         self.every = -(-job.supply.steps // count) if count else 0
         if not count:
             return
-        settings = job.settings.model_copy(update={"mix": "joint", "accumulate": 1, "workers": 0})
+        negatives = min(job.settings.negatives, _NEGATIVES)
+        changes = {"mix": "joint", "accumulate": 1, "workers": 0, "negatives": negatives}
+        settings = job.settings.model_copy(update=changes)
         self._step = Supply(prepared, settings, 1, job.seed, job.device)
         held = any(len(prepared.rows(name, "valid")) for name in job.model.names)
         self._held = Supply(prepared, settings, 1, job.seed, job.device, "valid") if held else None

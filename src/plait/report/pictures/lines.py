@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import final
 
@@ -31,12 +31,16 @@ class Line:
         colour: class of the page's CSS that colours it.
         points: (x, y) with ascending x; a gap where y is not known.
         kept: x of the point to ring, such as the epoch whose weights were kept.
+        band: (x, low, high) of an interval around the line.
+        dots: whether the points stand for themselves, without a line from one to the next.
     """
 
     name: str
     colour: str
     points: Sequence[Point]
     kept: float | int | None = None
+    band: Sequence[tuple[float, float, float]] = ()
+    dots: bool = False
 
 
 def thin(points: Sequence[Point], most: int) -> list[Point]:
@@ -64,8 +68,9 @@ def line_chart(
         y_range: least and most, where several pictures share an axis.
         zero: whether the line y = 0 means something.
     """
-    drawn = [Line(line.name, line.colour, thin(line.points, _MOST_POINTS), line.kept) for line in lines]
+    drawn = [line if line.dots else replace(line, points=thin(line.points, _MOST_POINTS)) for line in lines]
     values = [y for line in drawn for _, y in line.points if y is not None]
+    values += [edge for line in drawn for _, *edges in line.band for edge in edges]
     places = [x for line in drawn for x, _ in line.points]
     if not values:
         return Markup("")
@@ -97,6 +102,8 @@ def _axes(across: Scale, up: Scale, ends: tuple[float, float], x_name: str, zero
 
 
 def _line(line: Line, across: Scale, up: Scale, x_name: str) -> str:
+    if line.dots:
+        return _cloud(line, across, up)
     runs: list[list[str]] = [[]]
     dots = []
     few = len(line.points) <= _FEW_POINTS
@@ -113,4 +120,21 @@ def _line(line: Line, across: Scale, up: Scale, x_name: str) -> str:
             size = 4.2 if ring else 2.4
             dots.append(f'<circle{ring} cx="{cx}" cy="{cy}" r="{size}"><title>{escape(words)}</title></circle>')
     paths = "".join(f'<path d="M{" L".join(run)}"/>' for run in runs if len(run) > 1)
-    return f'<g class="line {line.colour}">{paths}{"".join(dots)}</g>'
+    return f'<g class="line {line.colour}">{_band(line, across, up)}{paths}{"".join(dots)}</g>'
+
+
+def _cloud(line: Line, across: Scale, up: Scale) -> str:
+    places = [(across.at(x), up.at(y)) for x, y in line.points if y is not None]
+    dots = "".join(f'<circle cx="{x}" cy="{y}" r="2.6"/>' for x, y in places)
+    return f'<g class="line cloud {line.colour}">{dots}</g>'
+
+
+def _band(line: Line, across: Scale, up: Scale) -> str:
+    if len(line.band) < 2:
+        return "".join(
+            f'<line class="reach" x1="{across.at(x)}" x2="{across.at(x)}" y1="{up.at(low)}" y2="{up.at(high)}"/>'
+            for x, low, high in line.band
+        )
+    above = [f"{across.at(x)} {up.at(high)}" for x, _, high in line.band]
+    below = [f"{across.at(x)} {up.at(low)}" for x, low, _ in reversed(line.band)]
+    return f'<path class="band" d="M{" L".join(above + below)} Z"/>'
