@@ -82,7 +82,8 @@ class TaskLayout(Settings):
     classes: list[str] = Field(default_factory=list)
     """multiclass, multilabel, ordinal (ascending): outside values by class number; binary: empty."""
     label_width: int = 1
-    """Label slots per example: 1, or for multilabel the most classes one row has (class numbers, padded with -1)."""
+    """Label slots per example: 1, or for multilabel the most classes one row has (class numbers, padded with -1); 2 for a
+    label that may still become 1, with the chance that it would be known by now."""
     examples: int = 0
     """Observed rows of the training part."""
     mean: float = 0.0

@@ -275,6 +275,7 @@ def _task_problems(recipe: Recipe) -> list[str]:
         ),
         lambda t: _retrieval_problem(recipe, t),
         lambda t: _metric_problem(recipe, t),
+        lambda t: _delay_problem(recipe, t),
     ]
     return [problem for task in recipe.tasks for check in checks if (problem := check(task)) is not None]
 
@@ -292,6 +293,24 @@ def _metric_problem(recipe: Recipe, name: str) -> str | None:
         f"Task `{name}`: `metric` should be one that can decide a {task.kind} task: {', '.join(known)}. "
         f"Found `{task.metric}`.{nearest(task.metric, known)}"
     )
+
+
+def _delay_problem(recipe: Recipe, name: str) -> str | None:
+    task = recipe.tasks[name]
+    table = recipe.tables.get(task.table)
+    if task.delay is None or table is None:
+        return None
+    if task.kind != "binary":
+        return (
+            f"Task `{name}`: `delay` is of a label that may still become 1, so the task should be of kind binary. "
+            f"Found {task.kind}."
+        )
+    if table.time is None:
+        return (
+            f"Task `{name}`: with `delay`, table `{task.table}` should name its `time`, because a label's age is counted "
+            "from it. Found none."
+        )
+    return None
 
 
 def _retrieval_problem(recipe: Recipe, name: str) -> str | None:

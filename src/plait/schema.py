@@ -5,12 +5,13 @@ A recipe is a schema plus the settings of the parts. The schema is all that `pla
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
     "Category",
+    "Delay",
     "Embedding",
     "Feature",
     "FeatureKind",
@@ -138,6 +139,41 @@ Feature = Annotated[
 FeatureKind = Literal["id", "category", "number", "time", "text", "embedding", "history", "ignore"]
 
 
+def _written(value: object) -> object:
+    """Write a date or a number as text; YAML reads `2024-05-31` as a date."""
+    return value if value is None else str(value)
+
+
+class Delay(Settings):
+    """A label that may still become 1: a purchase that comes days after the click."""
+
+    at: str
+    """SQL expression over the table's columns: when the label became 1; NULL while it has not."""
+    window: str = Field(pattern=r"^\s*\d+(\.\d+)?\s*(second|minute|hour|day|week)s?\s*$")
+    """How long after its example a label may become 1, such as `7 days`; later is never."""
+    correction: Literal["importance", "wait"] = "importance"
+    """What becomes of training rows whose window is not over: weighted by the chance to know by now, or not observed."""
+    cut: Annotated[str | None, BeforeValidator(_written)] = None
+    """The moment up to which labels of the training part are known; that of its latest example where not said."""
+
+    @property
+    def micros(self) -> int:
+        """The window in microseconds."""
+        number, unit = self.window.replace(" ", "").rstrip("s"), ""
+        while number and number[-1].isalpha():
+            number, unit = number[:-1], number[-1] + unit
+        return round(float(number) * _MICROS[unit])
+
+
+_MICROS: Final = {
+    "second": 1_000_000,
+    "minute": 60_000_000,
+    "hour": 3_600_000_000,
+    "day": 86_400_000_000,
+    "week": 604_800_000_000,
+}
+
+
 class Task(Settings):
     """What every kind of task has in common; the kinds in `plait.tasks` add `kind` and their own options."""
 
@@ -156,6 +192,8 @@ class Task(Settings):
     """SQL expression: the weight of each example, 0 or more."""
     given: str | list[str] | None = None
     """The task or tasks this one depends on, on the same table: `buy` given `click`."""
+    delay: Delay | None = None
+    """For a binary label that may still become 1: when it did, how long that may take, and what is done about it."""
     inputs: list[str] | None = None
     """`table.column` features (or whole tables) the task may see; everything reachable where not said."""
     metric: str | None = None

@@ -53,6 +53,13 @@ def test_written_out_and_read_again_it_is_the_same() -> None:
         ("tasks/buy/metric", "predicted_over_observed", "`metric` should be one that can decide a binary task"),
         ("tasks/buy/given", "click", "`given` should name a task. Found `click`."),
         ("tasks/buy/given", "next", "should have parents of kind binary, because only they have what it reads of a parent."),
+        (
+            "tasks/buy/delay",
+            {"at": "paid", "window": "7 days", "cut": 3, "by": 1},
+            "`tasks.buy.binary.delay.by` is no known key.",
+        ),
+        ("tasks/buy/delay", {"at": "paid", "window": "7 moons"}, "String should match pattern"),
+        ("tasks/next/delay", {"at": "paid", "window": "7 days"}, "so the task should be of kind binary. Found retrieval."),
         ("tasks/next/label", "itm", "should be a key of table `visits`"),
         ("tables/items/id", None, "Table `items` should name its `id`, since `visits.item` points at it."),
         ("tables/visits/keys", {"item": "item"}, "should point at a table of the recipe. Found `item`."),
@@ -76,6 +83,23 @@ def test_an_override_replaces_one_value() -> None:
     assert recipe.balance.kind == "upgrad"
     assert recipe.features["items.price"].kind == "number"
     assert recipe.model.tower == [8, 4]
+
+
+def test_a_delay_needs_the_time_of_its_table() -> None:
+    values = changed("tables", {"visits": {"source": "visits.parquet"}})
+    values |= {"features": {}, "tasks": {"buy": {**GOOD["tasks"]["buy"], "delay": {"at": "paid", "window": "1 day"}}}}
+    with pytest.raises(RecipeError, match="table `visits` should name its `time`, because a label's age is counted from it"):
+        load_recipe(values)
+
+
+@pytest.mark.parametrize(
+    ("window", "hours"),
+    [("7 days", 168), ("1day", 24), ("1.5 hours", 1.5), ("90 minutes", 1.5), ("2 weeks", 336), ("3600 seconds", 1)],
+)
+def test_windows_are_written_in_words(window: str, hours: float) -> None:
+    from plait.schema import Delay
+
+    assert Delay(at="x", window=window).micros == hours * 3_600_000_000
 
 
 def test_short_forms_stand_for_a_kind() -> None:

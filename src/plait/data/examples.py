@@ -11,8 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plait.data.delay import settle
 from plait.data.engine import Engine
-from plait.data.labels import encode_label, fit_label, label_values
+from plait.data.labels import encode_label, fit_label, label_numbers, label_values
+from plait.data.moments import moments
 from plait.data.plan import Plan
 from plait.data.seats import Seats
 from plait.data.values import flat, numbers
@@ -62,11 +64,14 @@ def read_examples(
     tasks = {n: t for n, t in schema.tasks.items() if t.table == table}
     found = Examples()
     values, observed = _evaluate(engine, schema, table, tasks, keys)
+    chances = _settle(engine, schema, table, tasks, values, observed, part)
     for name, task in tasks.items():
         layout = fit_label(name, task, values[name], observed[name], part == 1)
-        found.layouts[name] = layout.model_copy(update=_seats(name, seats) | _group(engine, name, task))
+        late = _late(layout, chances[name][observed[name] & (part == 1)]) if name in chances else {}
+        found.layouts[name] = layout.model_copy(update=_seats(name, seats) | _group(engine, name, task) | late)
         _note(found, name, task, layout, observed[name])
     _fill(engine, schema, table, tasks, values, observed, found)
+    _append(found, chances)
     return found
 
 
@@ -78,7 +83,10 @@ def apply_examples(
     tasks = {n: t for n, t in plan.schema.tasks.items() if t.table == table and there.issuperset(plan.reads[n])}
     found = Examples(layouts={n: layouts[n] for n in tasks})
     values, observed = _evaluate(engine, plan.schema, table, tasks, keys)
+    none = np.zeros(engine.count(table), dtype=np.uint8)
+    chances = _settle(engine, plan.schema, table, tasks, values, observed, none)
     _fill(engine, plan.schema, table, tasks, values, observed, found)
+    _append(found, chances)
     return found
 
 
@@ -105,6 +113,44 @@ def _evaluate(
             values[name] = pa.array(np.ones(len(seen), np.int8))
         observed[name] = seen
     return values, observed
+
+
+def _settle(
+    engine: Engine,
+    schema: Schema,
+    table: str,
+    tasks: Mapping[str, Task],
+    values: dict[str, pa.Array],
+    observed: dict[str, Bools],
+    part: npt.NDArray[np.uint8],
+) -> dict[str, Floats]:
+    """Replace labels that may still become 1 by what is known of them; return the chance of knowing by now, per row."""
+    chances: dict[str, Floats] = {}
+    for name, task in tasks.items():
+        column = schema.tables[table].time
+        if task.delay is None or column is None:
+            continue
+        who = f"`delay.at` of task `{name}`"
+        arrived = moments(engine.evaluate(table, {who: task.delay.at}).column(who), who)
+        times = moments(engine.column(table, column), f"{table}.{column}")
+        label = label_numbers(name, task, values[name], observed[name])
+        found = settle(f"Task `{name}`", task.delay, label, observed[name], times, arrived, part)
+        values[name], observed[name] = pa.array(found.label), found.observed
+        if task.delay.correction == "importance":
+            chances[name] = found.chance.astype(np.float32)
+    return chances
+
+
+def _late(layout: TaskLayout, chance: Floats) -> dict[str, object]:
+    """Correct the rate of a label that may still become 1 for those that will."""
+    return {"label_width": 2, "mean": float(min(1.0, layout.mean / max(float(chance.mean()), 1e-9)))}
+
+
+def _append(found: Examples, chances: Mapping[str, Floats]) -> None:
+    """Put the chance of knowing by now beside its label."""
+    for name, chance in chances.items():
+        beside = np.append(np.float32(1), chance)[:, None].astype(np.float32)
+        found.labels[name] = np.concatenate([found.labels[name], beside], axis=1)
 
 
 def _fill(

@@ -14,7 +14,7 @@ from plait.errors import DataError
 from plait.layout import TaskLayout
 from plait.schema import Task
 
-__all__ = ["encode_label", "fit_label", "label_values"]
+__all__ = ["encode_label", "fit_label", "label_numbers", "label_values"]
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -59,7 +59,7 @@ def fit_label(name: str, task: Task, values: pa.Array, observed: Bools, train: B
     used = observed & train
     layout = layout.model_copy(update={"examples": int(used.sum())})
     if task.kind not in _CLASSES:
-        found = _checked(name, task, values, observed)
+        found = label_numbers(name, task, values, observed)
         _two(name, task, found, observed)
         quantity = found[used]
         deviation = float(quantity.std())
@@ -95,7 +95,7 @@ def encode_label(layout: TaskLayout, task: Task, values: pa.Array, observed: Boo
     if layout.kind == "retrieval":
         return np.where(observed, np.float32(1), np.float32(np.nan))[:, None], 0
     if layout.kind not in _CLASSES:
-        found = _checked(layout.name, task, values, observed)
+        found = label_numbers(layout.name, task, values, observed)
         return np.where(observed, found, np.nan).astype(np.float32)[:, None], 0
     known = pa.array(layout.classes, pa.string())
     if layout.kind != "multilabel":
@@ -157,8 +157,12 @@ def _two(name: str, task: Task, found: npt.NDArray[np.float64], observed: Bools)
         )
 
 
-def _checked(name: str, task: Task, values: pa.Array, observed: Bools) -> npt.NDArray[np.float64]:
-    """Read a label as numbers and check the range of its kind."""
+def label_numbers(name: str, task: Task, values: pa.Array, observed: Bools) -> npt.NDArray[np.float64]:
+    """Read a label as numbers and check the range of its kind.
+
+    Raises:
+        DataError: an observed value is out of range, naming its row.
+    """
     found = numbers(values)
     should = {
         "binary": "0 or 1, or false or true",

@@ -122,11 +122,7 @@ class _Preparation:
 
     def run(self, final_folder: Path) -> Prepared:
         schema = self.schema
-        mentioned = {
-            name: self.engine.mentioned(task.table, task.label, f"Label of task `{name}`")
-            for name, task in schema.tasks.items()
-            if task.table in schema.tables
-        }
+        mentioned = {name: self._names(name, task) for name, task in schema.tasks.items() if task.table in schema.tables}
         seats = arrange(schema, mentioned)
         relations = relate(self.engine, schema)
         parts = assign(self.engine, schema, relations)
@@ -252,7 +248,16 @@ class _Preparation:
 
     def _reads(self, name: str, task: Task) -> list[str]:
         asked = [e for e in (task.label, task.where, task.sample_weight) if e is not None]
-        return sorted({c for e in asked for c in self.engine.mentioned(task.table, e, f"Task `{name}`")})
+        late = [] if task.delay is None else [self.schema.tables[task.table].time, *self._names(name, task)]
+        read = {c for e in asked for c in self.engine.mentioned(task.table, e, f"Task `{name}`")}
+        return sorted(read | {column for column in late if column is not None})
+
+    def _names(self, name: str, task: Task) -> list[str]:
+        """List the columns that say what a task's label is, or when it became so: none of them is an input."""
+        named = self.engine.mentioned(task.table, task.label, f"Label of task `{name}`")
+        if task.delay is not None:
+            named += self.engine.mentioned(task.table, task.delay.at, f"`delay.at` of task `{name}`")
+        return list(dict.fromkeys(named))
 
     def _outside(self, name: str) -> pa.Table:
         return pa.table({c: self.engine.column(name, c) for c in self.engine.columns(name)})

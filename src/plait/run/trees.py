@@ -44,6 +44,8 @@ def trees_outcome(prepared: Prepared, task: str, like: Outcome, seed: int) -> Ou
     columns = prepared.tables[prepared.layout.tasks[task].table]
     train, valid, test = (prepared.rows(task, part) for part in ("train", "valid", "test"))
     label = columns.labels[task][:, 0]
+    if prepared.layout.tasks[task].kind == "binary" and columns.labels[task].shape[1] == 2:
+        train = train[columns.labels[task][train, 1] >= 1]  # trees know no label that may still become 1
     wide = _matrix(prepared, task, train)
     categorical = _categorical(prepared, task, wide.shape[1])
     held = _matrix(prepared, task, valid) if len(valid) else None

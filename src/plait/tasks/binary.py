@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.layout import TaskLayout
+from plait.tasks.arrival import arrival_weight
 from plait.tasks.base import Event, tower
 from plait.tasks.classes import Logistic
 from plait.tasks.prior import log_odds, start_at
@@ -37,7 +38,7 @@ class Binary(Event):
         RecipeError: a weight or a number of times is for a class other than 0 and 1.
 
     Shape:
-        O = P = 1, L = 1.
+        O = P = 1, L = 1; L = 2 for a label that may still become 1, whose loss `arrival_weight` weighs.
     """
 
     class Settings(ExclusiveTask):
@@ -65,8 +66,8 @@ class Binary(Event):
         self, output: Float[Tensor, "B O"], label: Float[Tensor, "B L"], group: Int[Tensor, "B"] | None
     ) -> Float[Tensor, "B"]:
         """Compute the loss of each example."""
-        each: Tensor = self.loss(output, label)
-        return each[:, 0]
+        each: Tensor = self.loss(output, label[:, :1])
+        return each[:, 0] if label.shape[1] == 1 else each[:, 0] * arrival_weight(self.log_odds(output), label)
 
     def predict(self, output: Float[Tensor, "B O"]) -> Float[Tensor, "B P"]:
         """Return the probability of yes."""

@@ -130,6 +130,12 @@ def _kinds(tasks: Mapping[str, schema.Task], name: str) -> list[str]:
         problems.append(
             f"Task `{name}`: {said} cannot be, because {reason}. Take another `loss`, or `chain: aitm` or `dbmtl`."
         )
+    late = [p for p in task.parents if tasks[p].delay is not None and isinstance(relation, ESCM2.Settings)]
+    problems += [
+        f"Task `{name}`: {said} should have parents whose labels are known, because it weighs the rows where they happened. "
+        f"Found `{parent}` with `delay`. Take `chain: esmm`."
+        for parent in late
+    ]
     for parent in task.parents:
         kind = tasks[parent].kind
         if kind not in parents:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from plait.data.check.chains import check_chains
 from plait.data.check.context import Context
+from plait.data.check.delays import check_delays
 from plait.data.check.finding import Finding
 from plait.data.check.labels import check_labels
 from plait.data.check.leaks import check_leaks
@@ -29,8 +31,10 @@ _CHECKS = (
     check_texts,
     check_times,
     check_labels,
+    check_chains,
     check_leaks,
     check_split,
+    check_delays,
     check_unseen,
 )
 
@@ -45,7 +49,7 @@ def check(schema: Schema, base: Path, tell: Callable[[str, int, int], None] | No
 
     Returns:
         One finding per check and table, column or task, in a fixed order: files, columns, types, ids, keys, numbers,
-        constants, texts, times, labels, leaks, split, unseen values.
+        constants, texts, times, labels, chains, leaks, split, delays, unseen values.
     """
     findings: list[Finding] = []
     with Engine(base) as engine:

@@ -54,6 +54,8 @@ def _evaluate(context: Context, name: str, task: Task) -> Observed:
     known = np.asarray(pc.is_valid(labels).to_numpy(zero_copy_only=False), dtype=np.bool_)
     if task.kind not in _CLASSES and task.kind != "retrieval" and (found := numbers(labels)) is not None:
         known &= ~np.isnan(found)
+    if task.delay is not None:
+        columns = [*columns, *context.engine.mentioned(task.table, task.delay.at, f"`delay.at` of task `{name}`")]
     return Observed(labels, known & _inside(context, name, task), columns)
 
 
