@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from plait.data.batches import gather
+from plait.balance.graph import loss_edges
+from plait.balance.jacobian import Jacobian
+from plait.data.batches import Batch, gather
 from plait.data.columns import Prepared
 from plait.data.prepare import prepare
 from plait.model import MultiTaskModel
@@ -94,9 +97,7 @@ def test_predictions_over_three_groups(folder: Path, kind: str) -> None:
 def test_one_step_with_every_balancer(folder: Path, kind: str, balance: str) -> None:
     recipe, prepared, model = made(folder, kind, balance=balance)
     batch = gather(prepared, "ratings", torch.arange(1, 200))
-    batch = type(batch)(
-        **{f: getattr(batch, f) for f in batch.__slots__} | {"weights": {**batch.weights, "next": batch.weights["next"] * 0}}
-    )
+    batch = without(batch, "next")
     values, present = model.losses([batch], {})
     assert dict(zip(model.names, present.tolist(), strict=True)) == {
         "seen": True, "like": True, "love": True, "spend": True, "next": False, "genre": False,
@@ -115,6 +116,11 @@ def test_one_step_with_every_balancer(folder: Path, kind: str, balance: str) -> 
     assert head.grad.isfinite().all()
 
 
+def without(batch: Batch, task: str) -> Batch:
+    """Return the batch with no label of one task."""
+    return replace(batch, weights={**batch.weights, task: batch.weights[task] * 0})
+
+
 def reached(model: MultiTaskModel, loss: torch.Tensor) -> set[int]:
     parameters = [p for p in model.parameters() if p.requires_grad]
     found = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
@@ -127,9 +133,7 @@ def test_own_parts_are_reached_by_no_other_task(folder: Path, kind: str, sharing
     _, prepared, model = made(folder, kind, model={"width": 4, "sharing": sharing, "tower": [4]})
     batch = gather(prepared, "ratings", torch.arange(1, 200))
     shaken(model)
-    batch = type(batch)(
-        **{f: getattr(batch, f) for f in batch.__slots__} | {"weights": {**batch.weights, "next": batch.weights["next"] * 0}}
-    )
+    batch = without(batch, "next")
     values, present = model.losses([batch], {})
     touched = [reached(model, value) if there else set() for value, there in zip(values, present.tolist(), strict=True)]
     for number, own in enumerate(model.own_tensors()):
@@ -149,10 +153,7 @@ def test_a_child_trains_where_its_parent_has_no_label(folder: Path) -> None:
     batch = gather(prepared, "ratings", torch.arange(1, 60))
     none = {name: torch.full_like(batch.weights["seen"], 0.0) for name in ("seen", "like", "next", "spend")}
     nothing = {name: torch.full_like(batch.labels["seen"], torch.nan) for name in ("seen", "like")}
-    batch = type(batch)(
-        batch.table, batch.rows, batch.roles, batch.items, batch.pasts,
-        {**batch.labels, **nothing}, {**batch.weights, **none}, batch.groups,
-    )  # fmt: skip
+    batch = replace(batch, labels={**batch.labels, **nothing}, weights={**batch.weights, **none})
     values, present = model.losses([batch], {})
     assert [name for name, there in zip(model.names, present.tolist(), strict=True) if there] == ["love"]
     values.sum().backward()
@@ -167,3 +168,36 @@ def test_trained_alone_a_task_is_given_nothing(folder: Path) -> None:
     assert single.chain.order == []
     values, _ = single.losses([gather(only(prepared, "love"), "ratings", torch.arange(1, 30))], {})
     assert values.shape == (1,)
+
+
+@pytest.mark.parametrize("sharing", ["separate", "shared_bottom", "mmoe"])
+def test_at_the_representation_what_tasks_share_behind_the_body_counts_too(folder: Path, sharing: str) -> None:
+    _, prepared, model = made(folder, model={"width": 4, "sharing": sharing, "tower": [4]})
+    ratings = gather(prepared, "ratings", torch.arange(1, 200))
+    shaken(model)
+    values, present = model.losses([without(ratings, "next")], {})
+    losses = {name: values[number] for number, name in enumerate(model.names) if present[number]}
+    edges = [edge for edge in loss_edges(values)[0] if edge is not None]
+    assert len(edges) == len(losses)
+    scales = [torch.ones(()) for _ in edges]
+    found = Jacobian.take(edges, scales, range(len(edges)), "representation", model.shared_tensors(), model.own_tensors())
+    leaves = {id(place): number for number, place in enumerate(found.places) if isinstance(place, torch.Tensor)}
+    for name in ("seen", "like", "love"):
+        for parameter in model.head(name).parameters():
+            rows = [found.rows[task][leaves[id(parameter)]] for task in range(len(edges))]
+            for (task, loss), row in zip(losses.items(), rows, strict=True):
+                wanted = torch.autograd.grad(loss, parameter, retain_graph=True, allow_unused=True)[0]
+                none = torch.zeros_like(parameter)
+                assert torch.allclose(none if row is None else row, none if wanted is None else wanted, atol=1e-6), (
+                    task,
+                    name,
+                )
+        assert sum(bool(found.rows[task][leaves[id(parameter)]] is not None) for task in range(len(edges))) > 1
+    # Sent back with weights of one, the places give what the sum of the losses gives: nothing is left out or counted twice.
+    shared = model.shared_tensors()
+    plain = torch.autograd.grad(sum(losses.values(), torch.zeros(())), shared, retain_graph=True, allow_unused=True)
+    found.send(found.combine(torch.ones(len(edges))), shared)
+    for parameter, wanted in zip(shared, plain, strict=True):
+        if wanted is not None:
+            assert parameter.grad is not None
+            assert torch.allclose(parameter.grad, wanted, rtol=1e-3, atol=1e-4 * float(wanted.abs().max() + 1))
