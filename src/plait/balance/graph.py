@@ -9,10 +9,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
-__all__ = ["PARTING", "Near", "behind", "loss_edges", "nearest"]
+from plait.balance.mixture import Mixture
+
+__all__ = ["MIXTURE", "PARTING", "Near", "behind", "loss_edges", "nearest"]
 
 PARTING: Final = "plait: tasks part here"
 """Key in a node's metadata, as `plait.share.parting` sets it; the value is the number of the node's output."""
+
+MIXTURE: Final = "plait: tasks mix what they share here"
+"""The same for what `plait.share.parting.part_mixture` says."""
 
 
 @final
@@ -21,9 +26,11 @@ class Near:
     """What a task's loss reads first, walking from the loss towards the input and no further than the marks."""
 
     marks: dict[Node, int]
-    """Marked nodes and the number of their marked output."""
+    """Marked nodes and the number of their marked output; a marked leaf is among `leaves`."""
+    mixtures: dict[Node, Mixture]
+    """Nodes at which the task mixes what it shares; where these were asked for."""
     leaves: list[Tensor]
-    """Leaf tensors that are reached without passing a mark."""
+    """Leaf tensors that are reached without passing one of these."""
 
 
 def loss_edges(losses: Float[Tensor, "*draws T"]) -> list[list[GradientEdge | None]]:
@@ -40,15 +47,19 @@ def loss_edges(losses: Float[Tensor, "*draws T"]) -> list[list[GradientEdge | No
     return [_behind_stack(draw) for draw in losses]
 
 
-def nearest(root: GradientEdge) -> Near:
-    """Walk from one task's loss to the marks, and to the leaves that are not behind one."""
-    marks: dict[Node, int] = {}
-    found: list[Tensor] = []
-    for node in _walk([root.node], marks):
+def nearest(root: GradientEdge, mixtures: bool = False) -> Near:
+    """Walk from one task's loss to the marks, and to the leaves that are not behind one.
+
+    Args:
+        root: where the loss begins.
+        mixtures: whether to stop where experts are mixed, before the marks of the experts.
+    """
+    near = Near({}, {}, [])
+    for node in _walk([root.node], near, mixtures):
         leaf = _leaf(node)
         if leaf is not None:
-            found.append(leaf)
-    return Near(marks, found)
+            near.leaves.append(leaf)
+    return near
 
 
 def behind(marks: Sequence[Node]) -> set[int]:
@@ -57,8 +68,8 @@ def behind(marks: Sequence[Node]) -> set[int]:
     return {id(leaf) for node in _walk(starts, None) if (leaf := _leaf(node)) is not None}
 
 
-def _walk(starts: Sequence[Node], marks: dict[Node, int] | None) -> list[Node]:
-    """Return the nodes reached from `starts`, each once; with `marks`, marked ones are put there and end the way."""
+def _walk(starts: Sequence[Node], stops: Near | None, mixtures: bool = False) -> list[Node]:
+    """Return the nodes reached from `starts`, each once; with `stops`, marked ones are put there and end the way."""
     reached: list[Node] = []
     seen: set[Node] = set()
     waiting = list(starts)
@@ -67,15 +78,25 @@ def _walk(starts: Sequence[Node], marks: dict[Node, int] | None) -> list[Node]:
         if node in seen:
             continue
         seen.add(node)
-        if marks is not None:
-            metadata: dict[Any, Any] = node.metadata  # type: ignore[assignment]  # a property, which torch types as a method
-            output = metadata.get(PARTING)
-            if output is not None:
-                marks[node] = output
-                continue
+        if stops is not None and _stops(node, stops, mixtures):
+            continue
         reached.append(node)
         waiting += [next_node for next_node, _ in node.next_functions if next_node is not None]
     return reached
+
+
+def _stops(node: Node, stops: Near, mixtures: bool) -> bool:
+    """Whether a way ends at a node, which is then remembered."""
+    if _leaf(node) is not None:
+        return False
+    metadata: dict[Any, Any] = node.metadata  # type: ignore[assignment]  # a property, which torch types as a method
+    if mixtures and MIXTURE in metadata:
+        stops.mixtures[node] = Mixture(node, metadata[MIXTURE])
+        return True
+    if PARTING in metadata:
+        stops.marks[node] = metadata[PARTING]
+        return True
+    return False
 
 
 def _leaf(node: Node) -> Tensor | None:

@@ -1,30 +1,25 @@
 """The gradients of all tasks side by side, where the tasks part or at the parameters, and the way back from there."""
 
-from collections.abc import Callable, Sequence
-from typing import Final, Literal, final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.graph import GradientEdge, Node
+from torch.autograd.graph import GradientEdge
 
-from plait.balance.graph import Near, behind, nearest
-from plait.errors import RecipeError
+from plait.balance.mixture import Mixture, Vectors
+from plait.balance.places import At, Place, Places, find_places
 
-__all__ = ["At", "Jacobian", "Place"]
+__all__ = ["At", "Jacobian", "accumulate"]
 
-At = Literal["auto", "representation", "parameters"]
-"""Where gradients are taken.
+Row = Tensor | Vectors
+"""A task's gradient at a place: of the shape of the leaf or output; at a mixture, vectors."""
 
-`representation`: at the outputs that the body has marked as the last that several tasks read in common. `parameters`: at
-the shared leaves, exactly. `auto`: at the representation, and at the parameters in a step in which tasks go through the
-body apart from each other, or through a body that marks nothing.
-"""
+Rule = Callable[[Float[Tensor, "t n"]], Float[Tensor, "n"]]
+"""From the numbers of all tasks to one each."""
 
-Place = Tensor | GradientEdge
-"""A shared leaf, or a marked output."""
-
-_PIECE: Final = 1 << 20
+_PIECE: Final = 1 << 18
 """Numbers of one task that are turned to fp32 at once for their inner products."""
 
 
@@ -34,9 +29,9 @@ class Jacobian:
 
         J_t = (dL_t/dz_1, dL_t/dz_2, ...)
 
-    with z the places: marked outputs `[B, ...]`, or leaves. A balancing method asks for inner products (`gramian`), or
-    works on the rows place by place, and sends one vector back (`send`), which fills `.grad` of all shared leaves. It is
-    used once: `combine`, `aggregate` and `send` let go of what they have read.
+    with z the places: leaves, marked outputs `[B, ...]`, or the experts before a mixture. A balancing method asks for inner
+    products (`gramian`), makes one vector of them (`combine`, `aggregate`), and sends it back (`send`), which fills `.grad`
+    of all shared leaves. It is used once: what was combined or aggregated is let go.
 
     The towers and whatever else only one task reads lie between a loss and the places. They get their own task's gradient,
     divided by the number of tasks present as in `Average` and whatever the method does with the shared part, since there
@@ -48,7 +43,7 @@ class Jacobian:
         rows: `[task][place]`, None where a task does not read the place.
     """
 
-    def __init__(self, tasks: Sequence[int], places: Sequence[Place], rows: Sequence[Sequence[Tensor | None]]) -> None:
+    def __init__(self, tasks: Sequence[int], places: Sequence[Place], rows: Sequence[Sequence[Row | None]]) -> None:
         self.tasks, self.places = list(tasks), list(places)
         self.rows = [list(row) for row in rows]
 
@@ -62,7 +57,7 @@ class Jacobian:
         shared: Sequence[Tensor],
         own: Sequence[Sequence[Tensor]],
     ) -> "Jacobian":
-        """Run one backward pass per task, from its loss to the places, and fill `.grad` of what is the tasks' own.
+        """Run backward from each task's loss to the places, and fill `.grad` of what is the tasks' own.
 
         Args:
             edges: where the loss of each task begins.
@@ -75,15 +70,24 @@ class Jacobian:
         Raises:
             RecipeError: `at` is `representation` and the body marks no place where tasks part.
         """
-        places = _places(edges, at, shared, own)
-        mine = [tensor for tensors in own for tensor in tensors]
-        rows = []
-        for edge, scale in zip(edges, scales, strict=True):
-            found = torch.autograd.grad([edge], [*places, *mine], [scale], retain_graph=True, allow_unused=True)  # type: ignore[arg-type]  # torch types a mix of both kinds of place as neither
-            rows.append(found[: len(places)])
-            for tensor, gradient in zip(mine, found[len(places) :], strict=True):
-                accumulate(tensor, None if gradient is None else gradient / len(tasks))
-        return cls(tasks, places, rows)
+        found = find_places(edges, at, shared, own)
+        mixed = [place for place in found.places if isinstance(place, Mixture)]
+        if found.disjoint and len(mixed) == len(found.places):
+            # No two tasks read a tower of each other's: one pass serves all, since each moves other vectors.
+            together = _backward(edges, scales, found, len(tasks))
+            rows: list[list[Row | None]] = [
+                [None if moved is None else place.vectors(moved, task) for place, moved in zip(mixed, together, strict=True)]
+                for task in tasks
+            ]
+        else:
+            rows = []
+            for edge, scale in zip(edges, scales, strict=True):
+                at_places = _backward([edge], [scale], found, len(tasks))
+                rows.append([_row(place, gradient) for place, gradient in zip(found.places, at_places, strict=True)])
+        jacobian = cls(tasks, found.places, rows)
+        if found.far and mixed:
+            jacobian._reach(mixed, found.far)
+        return jacobian
 
     def gramian(self, other: "Jacobian | None" = None) -> Float[Tensor, "t t"]:
         """Return the inner products <J_s, J_t> in fp32.
@@ -91,52 +95,93 @@ class Jacobian:
         Args:
             other: the same tasks in another draw, at leaves; the products are then of its rows (columns) with these.
         """
-        first = next(row for rows in self.rows for row in rows if row is not None)
-        total = torch.zeros(len(self.rows), len(self.rows), dtype=torch.float32, device=first.device)
-        for place in range(len(self.places)):
-            left = [row[place] for row in self.rows]
-            right = None if other is None else [row[place] for row in other.rows]
-            total += _products(left, right, total)
+        device = next((place.device for place in self.places if isinstance(place, Tensor)), None)
+        first = next((row for rows in self.rows for row in rows if isinstance(row, Tensor)), None)
+        vector = next((row[0][1] for rows in self.rows for row in rows if isinstance(row, list) and row), None)
+        some = first if first is not None else vector
+        total = torch.zeros(len(self.rows), len(self.rows), device=device if some is None else some.device)
+        for number, place in enumerate(self.places):
+            left = [row[number] for row in self.rows]
+            if isinstance(place, Mixture):
+                total += place.products([row if isinstance(row, list) else None for row in left], total)
+            else:
+                right = None if other is None else _tensors([row[number] for row in other.rows])
+                total += _products(_tensors(left), right, total)
         return total
 
     def combine(self, weights: Float[Tensor, "t"]) -> list[Tensor | None]:
-        """Return sum_t w_t J_t per place."""
+        """Return sum_t w_t J_t per place; at a mixture as gradient of its vectors."""
         factors = weights.tolist()
-        return self._each(lambda rows: _weighted(rows, factors))
+        return [
+            place.combine([row if isinstance(row, list) else None for row in rows], factors)
+            if isinstance(place, Mixture)
+            else _weighted(_tensors(rows), factors)
+            for place, rows in self._each()
+        ]
 
-    def aggregate(self, rule: Callable[[Float[Tensor, "t n"]], Float[Tensor, "n"]]) -> list[Tensor | None]:
-        """Apply a rule that works number by number to the rows of each place; a task that does not read it has zeros."""
+    def aggregate(self, rule: Rule, share: float) -> list[Tensor | None]:
+        """Apply a rule that works number by number to the rows of each place; a task that does not read it has zeros.
 
-        def apply(rows: list[Tensor | None]) -> Tensor:
-            some = next(row for row in rows if row is not None)
-            stacked = torch.stack([torch.zeros_like(some) if row is None else row for row in rows])
-            return rule(stacked.flatten(1).float()).view_as(some).to(some.dtype)
+        Args:
+            rule: the rule.
+            share: what each task's gradient counts where the rule cannot be applied: at the weights of a mixture.
 
-        return self._each(apply)
+        Returns:
+            The same as `combine`, but of a mixture first what goes to its experts, then what goes to its weights.
+        """
+        found: list[Tensor | None] = []
+        for place, rows in self._each():
+            if isinstance(place, Mixture):
+                mixed = [row if isinstance(row, list) else None for row in rows]
+                total = place.combine(mixed, [share] * len(rows))
+                found += [place.aggregate(mixed, rule), None if total is None else place.towards_weights(total)]
+            else:
+                found.append(_ruled(_tensors(rows), rule))
+        return found
 
     def send(self, vectors: Sequence[Tensor | None], shared: Sequence[Tensor]) -> None:
-        """Send one vector per place back to the shared leaves and add what arrives to their `.grad`."""
-        edges: list[GradientEdge] = []
-        gradients: list[Tensor] = []
-        for place, vector in zip(self.places, vectors, strict=True):
-            if isinstance(place, Tensor):
-                accumulate(place, vector)
-            elif vector is not None:
-                edges.append(place)
-                gradients.append(vector)
+        """Send what `combine` or `aggregate` returned back to the shared leaves and add what arrives to their `.grad`."""
+        targets: list[Tensor | GradientEdge | None] = []
+        split = len(vectors) != len(self.places)
+        for place in self.places:
+            if not isinstance(place, Mixture):
+                targets.append(place)
+            elif split:
+                targets += [place.from_experts, place.from_weights]
+            else:
+                targets.append(place.edge)
+        pairs = [(t, v) for t, v in zip(targets, vectors, strict=True) if t is not None and v is not None]
+        for target, vector in pairs:
+            if isinstance(target, Tensor):
+                accumulate(target, vector)
+        edges = [(target, vector) for target, vector in pairs if not isinstance(target, Tensor)]
         wanted = [tensor for tensor in shared if tensor.requires_grad]
         if edges and wanted:
-            torch.autograd.backward(edges, gradients, inputs=wanted)
+            torch.autograd.backward([edge for edge, _ in edges], [vector for _, vector in edges], inputs=wanted)
 
-    def _each(self, rule: Callable[[list[Tensor | None]], Tensor]) -> list[Tensor | None]:
-        """Apply a rule to the rows of each place in turn and let them go."""
-        found: list[Tensor | None] = []
-        for place in range(len(self.places)):
-            rows = [row[place] for row in self.rows]
+    def _reach(self, mixed: Sequence[Mixture], far: Sequence[Tensor]) -> None:
+        """Fill `.grad` of what is a task's own but lies behind a mixture: its gate."""
+        sums = [
+            place.combine([row if isinstance(row, list) else None for row in rows], [1 / len(self.tasks)] * len(self.tasks))
+            for place, rows in zip(self.places, zip(*self.rows, strict=True), strict=True)
+            if isinstance(place, Mixture)
+        ]
+        there = [(place.edge, total) for place, total in zip(mixed, sums, strict=True) if total is not None]
+        if not there:
+            return
+        found = torch.autograd.grad(
+            [edge for edge, _ in there], list(far), [total for _, total in there], retain_graph=True, allow_unused=True
+        )
+        for tensor, gradient in zip(far, found, strict=True):
+            accumulate(tensor, gradient)
+
+    def _each(self) -> Iterator[tuple[Place, list[Row | None]]]:
+        """Hand out the rows of each place in turn and let them go."""
+        for number, place in enumerate(self.places):
+            rows = [row[number] for row in self.rows]
             for row in self.rows:
-                row[place] = None
-            found.append(None if all(row is None for row in rows) else rule(rows))
-        return found
+                row[number] = None
+            yield place, rows
 
 
 def accumulate(tensor: Tensor, gradient: Tensor | None) -> None:
@@ -145,33 +190,21 @@ def accumulate(tensor: Tensor, gradient: Tensor | None) -> None:
         tensor.grad = gradient.to(tensor.dtype) if tensor.grad is None else tensor.grad + gradient
 
 
-def _places(edges: Sequence[GradientEdge], at: At, shared: Sequence[Tensor], own: Sequence[Sequence[Tensor]]) -> list[Place]:
-    """Choose where gradients are taken."""
-    if at == "parameters":
-        return list(shared)
-    near = [nearest(edge) for edge in edges]
-    marks: dict[Node, int] = {}
-    for each in near:
-        marks |= each.marks
-    if at == "representation" and not marks:
-        raise RecipeError(
-            "`balance.at` should be `parameters` for this body, because it does not mark where the tasks part "
-            "(`plait.share.parting.part`), so there is no representation to take gradients at. Found `representation`. "
-            "Set `balance.at: parameters`, or leave it at `auto`."
-        )
-    if not marks or (at == "auto" and _apart(near)):
-        return list(shared)
-    mine = {id(tensor) for tensors in own for tensor in tensors}
-    around = {id(leaf): leaf for each in near for leaf in each.leaves if id(leaf) not in mine}
-    if around and around.keys() & behind(list(marks)):
-        # A gradient at such a leaf holds what comes through the marks too, and would be counted twice.
-        return list(shared)
-    return [*(GradientEdge(node, output) for node, output in marks.items()), *around.values()]
+def _backward(edges: Sequence[GradientEdge], scales: Sequence[Tensor], found: Places, count: int) -> list[Tensor | None]:
+    """Run backward to the places, whose gradients are returned, and to what is the tasks' own, whose `.grad` is filled."""
+    inputs = [place.edge if isinstance(place, Mixture) else place for place in found.places]
+    gradients = torch.autograd.grad(edges, [*inputs, *found.near], scales, retain_graph=True, allow_unused=True)  # type: ignore[arg-type]  # torch types a mix of leaves and edges as neither
+    for tensor, gradient in zip(found.near, gradients[len(inputs) :], strict=True):
+        accumulate(tensor, None if gradient is None else gradient / count)
+    return list(gradients[: len(inputs)])
 
 
-def _apart(near: Sequence[Near]) -> bool:
-    """Whether two of the tasks read no common place, so that what they have in common lies behind the marks."""
-    return any(one.marks.keys().isdisjoint(two.marks) for number, one in enumerate(near) for two in near[:number])
+def _row(place: Place, gradient: Tensor | None) -> Row | None:
+    return place.vectors(gradient, None) if isinstance(place, Mixture) and gradient is not None else gradient
+
+
+def _tensors(rows: Sequence[Row | None]) -> list[Tensor | None]:
+    return [row if isinstance(row, Tensor) else None for row in rows]
 
 
 def _products(
@@ -200,9 +233,20 @@ def _piece(rows: Sequence[Tensor | None], start: int, like: Tensor) -> Float[Ten
     return flat
 
 
-def _weighted(rows: Sequence[Tensor | None], factors: Sequence[float]) -> Tensor:
+def _ruled(rows: Sequence[Tensor | None], rule: Rule) -> Tensor | None:
+    """Apply a rule to the gradients at one place."""
+    some = next((row for row in rows if row is not None), None)
+    if some is None:
+        return None
+    laid = torch.stack([torch.zeros_like(some) if row is None else row for row in rows])
+    return rule(laid.flatten(1).float()).view_as(some).to(some.dtype)
+
+
+def _weighted(rows: Sequence[Tensor | None], factors: Sequence[float]) -> Tensor | None:
     """Add up the gradients at one place, in fp32."""
     there = [(row, factor) for row, factor in zip(rows, factors, strict=True) if row is not None]
+    if not there:
+        return None
     total = there[0][0].float() * there[0][1]
     for row, factor in there[1:]:
         total.add_(row, alpha=factor)

@@ -13,7 +13,7 @@ from plait.share.base import Sharing, SharingSettings
 from plait.share.dselect_k import DSelectK
 from plait.share.expert import cast_once, layers, mean_gate, mix, weigh
 from plait.share.gates import AnyGate, OneGate, SoftmaxGates, build_gates
-from plait.share.parting import alias, part
+from plait.share.parting import alias, part, part_mixture
 
 __all__ = ["MMoE"]
 
@@ -90,7 +90,8 @@ class MMoE(Sharing):
         if self.sparse and not self.training and not joint.is_meta:
             run = (weights > 0).any(0).any(0).nonzero().flatten().tolist() or [0]
             return mix(part(bank([self.experts[number] for number in run], joint)), weights[:, :, run])
-        return mix(part(bank(self.experts, joint)), weights)
+        experts = part(bank(self.experts, joint))
+        return part_mixture(mix(experts, weights), experts, weights, tasks)
 
     @torch.no_grad()
     def gates(self, x: Float[Tensor, "views B D"], tasks: Sequence[int]) -> dict[str, Float[Tensor, "t E"]]:

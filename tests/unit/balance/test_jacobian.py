@@ -107,7 +107,7 @@ def test_a_rule_that_works_number_by_number() -> None:
     net = Net()
     true = net.true()
     jacobian = net.take("parameters")
-    jacobian.send(jacobian.aggregate(lambda rows: rows.amax(0)), net.shared)
+    jacobian.send(jacobian.aggregate(lambda rows: rows.amax(0), 1.0), net.shared)
     assert torch.allclose(moved(net), true.amax(0), atol=1e-6)
 
 
