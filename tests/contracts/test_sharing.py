@@ -57,6 +57,12 @@ class TestMMoEDSelectKPerExample(SharingContract):
         return build_sharing(MMoE.Settings(experts=4, expert=[8], gate=gate), Inputs(width_in), tasks)
 
 
+class TestMMoENormalised(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        settings = MMoE.Settings(experts=3, expert=[16, 8], dropout=0.1, normalise=True)
+        return build_sharing(settings, Inputs(width_in), tasks)
+
+
 class TestPLE(SharingContract):
     def build(self, width_in: int, tasks: int) -> Sharing:
         return build_sharing(

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Gate", "cast_once", "layers", "mean_gate", "mix", "mixture", "weigh"]
+__all__ = ["Gate", "cast_once", "layers", "mean_gate", "mix", "mixture", "normalised", "weigh"]
 
 
 def layers(width: int, sizes: Sequence[int], dropout: float) -> nn.Sequential:
@@ -25,6 +25,19 @@ def layers(width: int, sizes: Sequence[int], dropout: float) -> nn.Sequential:
         parts += [linear, nn.ReLU(), nn.Dropout(dropout)] if dropout else [linear, nn.ReLU()]
         width = size
     return nn.Sequential(*parts)
+
+
+def normalised(network: nn.Sequential) -> nn.Sequential:
+    """Let an expert end in swish(norm(.)) in place of ReLU, so that all experts of a level speak equally loud.
+
+    References:
+        Wang et al.: HoME, 2024, https://arxiv.org/abs/2408.05430; here each example's vector is normalised, not the batch.
+    """
+    parts = list(network)
+    end = max(place for place, part in enumerate(parts) if isinstance(part, nn.ReLU))
+    linear = parts[end - 1]
+    assert isinstance(linear, nn.Linear)
+    return nn.Sequential(*parts[:end], nn.LayerNorm(linear.out_features), nn.SiLU(), *parts[end + 1 :])
 
 
 class Gate(nn.Module):

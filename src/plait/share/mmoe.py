@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from plait.share.bank import bank
 from plait.share.base import Sharing, SharingSettings
 from plait.share.dselect_k import DSelectK
-from plait.share.expert import cast_once, layers, mean_gate, mix, weigh
+from plait.share.expert import cast_once, layers, mean_gate, mix, normalised, weigh
 from plait.share.gates import AnyGate, OneGate, SoftmaxGates, build_gates
 from plait.share.parting import alias, part, part_mixture
 
@@ -55,6 +55,8 @@ class MMoE(Sharing):
         """Share of activations left out in training."""
         gate_dropout: float = Field(default=0.0, ge=0, lt=1)
         """Share of (example, expert) pairs that a gate leaves out in training; not for `dselect_k`."""
+        normalise: bool = False
+        """End experts in a normalisation and swish in place of ReLU, so that all speak equally loud; a slower step."""
 
         @model_validator(mode="after")
         def _fits_the_gate(self) -> "MMoE.Settings":
@@ -73,7 +75,8 @@ class MMoE(Sharing):
     def __init__(self, width_in: int, tasks: int, settings: Settings) -> None:
         super().__init__()
         self.width = settings.expert[-1]
-        self.experts = nn.ModuleList(layers(width_in, settings.expert, settings.dropout) for _ in range(settings.experts))
+        experts = [layers(width_in, settings.expert, settings.dropout) for _ in range(settings.experts)]
+        self.experts = nn.ModuleList([normalised(expert) for expert in experts] if settings.normalise else experts)
         self.gate = build_gates(settings.gate, width_in, settings.experts, tasks, settings.gate_dropout)
         self.one = isinstance(settings.gate, OneGate)
         self.sparse = isinstance(settings.gate, DSelectK.Settings)

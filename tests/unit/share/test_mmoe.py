@@ -1,9 +1,12 @@
+import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plait.share import MMoE
 from plait.share.expert import Gate, mixture
+from support.forms import linear, normalised, numpy, relu
 
 
 def test_the_mixture_is_the_formula() -> None:
@@ -24,6 +27,18 @@ def test_one_expert_is_a_shared_bottom() -> None:
     out = sharing(x, [0, 1])
     assert torch.allclose(out[0], sharing.experts[0](x[0]))
     assert torch.allclose(out[0], out[1])
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_normalised_experts_speak_equally_loud(dropout: float) -> None:
+    sharing = MMoE(4, 2, MMoE.Settings(experts=3, expert=[5, 16], dropout=dropout, normalise=True)).eval()
+    x = torch.randn(32, 4) * torch.tensor([1.0, 100.0, 0.01, 1.0])
+    found = numpy(torch.stack([expert(x) for expert in sharing.experts]))
+    for number, expert in enumerate(sharing.experts):
+        linears = [layer for layer in expert if isinstance(layer, torch.nn.Linear)]
+        norm = next(layer for layer in expert if isinstance(layer, torch.nn.LayerNorm))
+        before = normalised(linear(linears[1], relu(linear(linears[0], numpy(x)))), norm)
+        assert np.allclose(found[number], before / (1 + np.exp(-before)), atol=1e-4)
 
 
 def test_gates_start_uniform() -> None:
