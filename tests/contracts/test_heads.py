@@ -150,6 +150,11 @@ class TestRankingPairs(TestRanking):
         return head_of(Ranking.Settings(kind="ranking", table="rows", label="y", loss="pairwise"), width)
 
 
+class TestRankingLambda(TestRanking):
+    def build(self, width: int) -> Head:
+        return head_of(Ranking.Settings(kind="ranking", table="rows", label="y", loss="lambda"), width)
+
+
 class TestRetrieval(TwoTowerContract):
     def build(self, width: int, rows: int) -> TwoTower:
         return Retrieval(width, rows, [16], Retrieval.Settings(kind="retrieval", table="rows", label="k", space=8))

@@ -52,10 +52,10 @@ class Binary(Event):
         super().__init__()
         self.rate = task.mean
         self.network = tower(width, layers, 1)
-        self.start(1.0)
         rates = torch.tensor([[1 - task.mean], [task.mean]])
         given, often = given_weights(settings, task)[:, None], times(settings, task)[:, None]
         self.loss = Logistic(settings, rates, task.examples, given, often)
+        self.start(1.0)
 
     def forward(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B O"]:
         """Compute the log odds of yes."""
@@ -83,7 +83,7 @@ class Binary(Event):
 
     def start(self, chance: float) -> None:
         """Begin at the rate among the examples where the condition happened."""
-        start_at(self.network, log_odds(min(1.0, self.rate / max(chance, 1e-9))))
+        start_at(self.network, self.loss.start(log_odds([min(1.0, self.rate / max(chance, 1e-9))])))
 
     @property
     def columns(self) -> list[str]:

@@ -1,6 +1,7 @@
 """A task's loss over classes: what each costs, weighs, and how far weights and resampling move the log odds."""
 
-from typing import Annotated, final
+from collections.abc import Callable
+from typing import Annotated, Final, final
 
 import torch
 from jaxtyping import Float, Int
@@ -15,6 +16,8 @@ from plait.tasks.given import ChainedTask
 from plait.tasks.loss import ClassLoss, short
 
 __all__ = ["AnyClassLoss", "ClassTask", "Logistic", "Softmax", "build_class_loss"]
+
+_STEPS: Final = 200
 
 AnyClassLoss = Annotated[
     Annotated[CrossEntropy.Settings | Focal.Settings, Field(discriminator="kind")], BeforeValidator(short)
@@ -125,6 +128,10 @@ class Logistic(nn.Module):
         share = one.share(yes, one.prior[1].expand_as(yes))
         return share * one.weight[1] * one.loss.cost(moved) + (1 - share) * one.weight[0] * one.loss.cost(-moved)
 
+    def start(self, log_odds: Float[Tensor, " C"]) -> Float[Tensor, " C"]:
+        """Return the outputs that stand for some log odds."""
+        return _back(log_odds, lambda output: self.log_odds(output[None])[0], self.weighing.loss)
+
     def log_odds(self, output: Float[Tensor, "B C"]) -> Float[Tensor, "B C"]:
         """Return the log odds of yes on the scale of the data."""
         one = self.weighing
@@ -171,12 +178,26 @@ class Softmax(nn.Module):
         right = cost.gather(1, number[:, None])[:, 0]
         return one.share(right, (cost * one.prior).sum(dim=1))
 
+    def start(self, log_chances: Float[Tensor, " C"]) -> Float[Tensor, " C"]:
+        """Return outputs that stand for some chances."""
+        return _back(log_chances, lambda output: self.log_chances(output[None])[0], self.weighing.loss)
+
     def log_chances(self, output: Float[Tensor, "B C"]) -> Float[Tensor, "B C"]:
         """Return the logarithm of each class's chance on the scale of the data."""
         one = self.weighing
         if one.loss.proper:
             return torch.log_softmax(output, dim=1)
         return torch.log_softmax(one.loss.log_mass(_odds(output + one.shift)) - one.shift, dim=1)
+
+
+def _back(
+    wanted: Float[Tensor, " C"], meaning: Callable[[Float[Tensor, " C"]], Float[Tensor, " C"]], loss: ClassLoss
+) -> Float[Tensor, " C"]:
+    """Find outputs that mean what is wanted; the way there has no closed form, the one from there does."""
+    found = wanted
+    for _ in range(0 if loss.proper else _STEPS):
+        found = found + (wanted - meaning(found)) / loss.slope
+    return found
 
 
 def _odds(logits: Float[Tensor, "B C"]) -> Float[Tensor, "B C"]:

@@ -31,6 +31,7 @@ class CrossEntropy(ClassLoss):
         kind: Literal["cross_entropy"] = "cross_entropy"
 
     proper: ClassVar[bool] = True
+    slope = 1.0
 
     def cost(self, odds: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Compute -log v."""

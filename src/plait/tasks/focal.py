@@ -57,6 +57,7 @@ class Focal(ClassLoss):
 
     def __init__(self, settings: Settings) -> None:
         self.gamma = settings.gamma
+        self.slope = 1 + settings.gamma
 
     def cost(self, odds: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Compute -(1 - v)^g log v."""

@@ -21,9 +21,11 @@ class ClassLoss(ABC):
 
     Attributes:
         proper: whether the chances that cost least are the true ones, so that outputs need no correction.
+        slope: the most that true log odds rise with those of v.
     """
 
     proper: ClassVar[bool]
+    slope: float
 
     @abstractmethod
     def cost(self, odds: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

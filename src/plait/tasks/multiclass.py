@@ -49,9 +49,10 @@ class Multiclass(Head):
         super().__init__()
         self.classes = list(task.classes)
         self.network = tower(width, layers, len(self.classes))
-        start_at(self.network, torch.tensor(task.class_rate).clamp(min=1e-4).log())
         given, often = given_weights(settings, task), times(settings, task)
-        self.loss = Softmax(settings, torch.tensor(task.class_rate), task.examples, given, often)
+        rates = torch.tensor(task.class_rate)
+        self.loss = Softmax(settings, rates, task.examples, given, often)
+        start_at(self.network, self.loss.start(rates.clamp(min=1e-4).log()))
 
     def forward(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B O"]:
         """Compute one logit per class."""

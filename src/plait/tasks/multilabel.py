@@ -50,11 +50,11 @@ class Multilabel(Head):
         super().__init__()
         self.classes = list(task.classes)
         self.network = tower(width, layers, len(self.classes))
-        start_at(self.network, log_odds(task.class_rate))
         having = given_weights(settings, task)
         given = torch.stack([torch.ones_like(having), having])
         rate = torch.tensor(task.class_rate)
         self.loss = Logistic(settings, torch.stack([1 - rate, rate]), task.examples, given, torch.ones_like(given))
+        start_at(self.network, self.loss.start(log_odds(task.class_rate)))
 
     def forward(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B O"]:
         """Compute the log odds of each class."""

@@ -30,6 +30,14 @@ class Ranking(Head):
         loss of an example = mean over drawn partners j of the same list with y_j != y_i of log(1 + exp(-sign(y_i -
         y_j)(s_i - s_j)))
 
+    `lambda` (LambdaRank's pairs in a RankNet loss) weighs each of these pairs by how much NDCG would change if the two
+    swapped places in the present order of their list:
+
+        w_ij = |g_i - g_j| |1 / log2(1 + r_i) - 1 / log2(1 + r_j)| / best DCG of the list,    r the place, from 1
+
+    and takes the sum over all others of the list, of which the drawn partners are a sample, so that the top of a list counts
+    most. As for `listwise`, the mean over the examples of a batch is the mean over its lists that teach.
+
     Lists in which all labels are equal teach nothing and cost nothing. The mean over the examples of a batch is the
     mean over its lists that teach (listwise).
 
@@ -43,19 +51,24 @@ class Ranking(Head):
         O = P = 1, L = 1 (a grade; more is better).
 
     References:
-        Cao et al.: Learning to Rank: From Pairwise Approach to Listwise Approach, ICML 2007; Bruch: An Alternative
-        Cross Entropy Loss for Learning-to-Rank, WWW 2021, https://arxiv.org/abs/1911.09798; Burges et al. (RankNet),
-        ICML 2005.
+        Cao et al.: Learning to Rank: From Pairwise Approach to Listwise Approach, ICML 2007; Bruch: An Alternative Cross
+        Entropy Loss for Learning-to-Rank, WWW 2021, https://arxiv.org/abs/1911.09798; Burges et al. (RankNet), ICML 2005;
+        Burges: From RankNet to LambdaRank to LambdaMART, 2010; Wang et al.: The LambdaLoss Framework for Ranking Metric
+        Optimization, CIKM 2018, https://doi.org/10.1145/3269206.3271784.
+
+    Relations:
+        On a label of 0 and 1 `pairwise` within the lists of a user is the pairwise form of the AUC per user: a task of
+        this kind beside a `binary` one on the same label orders, while the other one gives probabilities.
     """
 
     class Settings(ChainedTask):
         """The order within a list."""
 
         kind: Literal["ranking"]
-        loss: Literal["listwise", "pairwise"] = "listwise"
+        loss: Literal["listwise", "pairwise", "lambda"] = "listwise"
         """What is minimised."""
         partners: int = Field(default=4, ge=1)
-        """For `pairwise`: how many others of its list each example is compared with per step."""
+        """For `pairwise` and `lambda`: how many others of its list each example is compared with per step."""
 
     metric: ClassVar[str] = "ndcg@10"
 
@@ -79,7 +92,13 @@ class Ranking(Head):
         if group is None:
             group = torch.zeros(output.shape[0], dtype=torch.int64, device=output.device)
         score, grade = output[:, 0], label[:, 0]
-        return _listwise(score, grade, group) if self.loss == "listwise" else _pairwise(score, grade, group, self.partners)
+        match self.loss:
+            case "listwise":
+                return _listwise(score, grade, group)
+            case "pairwise":
+                return _pairwise(score, grade, group, self.partners)
+            case "lambda":
+                return _lambda(score, grade, group, self.partners)
 
     def predict(self, output: Float[Tensor, "B O"]) -> Float[Tensor, "B P"]:
         """Return the score; it has a meaning only next to others of the same list."""
@@ -105,20 +124,54 @@ def _listwise(score: Float[Tensor, "B"], grade: Float[Tensor, "B"], group: Int[T
     return share * (log_sum[part] - shifted) * (score.shape[0] / teaching)
 
 
-def _pairwise(
-    score: Float[Tensor, "B"], grade: Float[Tensor, "B"], group: Int[Tensor, "B"], partners: int
-) -> Float[Tensor, "B"]:
-    order = group.argsort(stable=True)
+def _partners(
+    order: Int[Tensor, "B"], group: Int[Tensor, "B"], partners: int
+) -> tuple[Int[Tensor, "P B"], Int[Tensor, "B"], Int[Tensor, "B"]]:
+    """Draw others of the same list for each example in an order by list; also its place in the list, and how many others."""
     _, size = torch.unique_consecutive(group[order], return_counts=True)
     start = (size.cumsum(0) - size).repeat_interleave(size)
     within = torch.arange(len(order), device=order.device) - start
     others = (size - 1).repeat_interleave(size)
     step = 1 + (torch.rand(partners, len(order), device=order.device) * others).long()
-    partner = order[start + (within + step) % (others + 1)]
+    return start + (within + step) % (others + 1), within, others
+
+
+def _pairwise(
+    score: Float[Tensor, "B"], grade: Float[Tensor, "B"], group: Int[Tensor, "B"], partners: int
+) -> Float[Tensor, "B"]:
+    order = group.argsort(stable=True)
+    partner = order[_partners(order, group, partners)[0]]
     better = torch.sign(grade[order] - grade[partner])
     each = functional.softplus(-better * (score[order] - score[partner])) * better.abs()
     mean = each.sum(0) / better.abs().sum(0).clamp(min=1)
     return torch.empty_like(mean).index_copy(0, order, mean)
+
+
+def _lambda(
+    score: Float[Tensor, "B"], grade: Float[Tensor, "B"], group: Int[Tensor, "B"], partners: int
+) -> Float[Tensor, "B"]:
+    _, part = torch.unique(group, return_inverse=True)
+    lists = int(part.max()) + 1
+    order = _by_list(score.detach(), part)
+    there, within, others = _partners(order, part, partners)
+    worth = 1 / torch.log2(within + 2.0)
+    best, worst = _extreme(grade, part, lists, "amax"), _extreme(grade, part, lists, "amin")
+    # Gains are taken relative to the best of the list, so that large grades do not overflow.
+    gain = torch.exp2(grade - best[part]) - torch.exp2(worst - best)[part]
+    ideal = score.new_zeros(lists).index_add(0, part[order], gain[_by_list(grade, part)] * worth)
+    mine, other = order, order[there]
+    better = torch.sign(grade[mine] - grade[other])
+    change = (gain[mine] - gain[other]).abs() * (worth - worth[there]).abs()
+    each = functional.softplus(-better * (score[mine] - score[other])) * change
+    teaching = (ideal > 0).sum().clamp(min=1)
+    loss = each.mean(0) * others / torch.where(ideal > 0, ideal, 1)[part[order]] * (score.shape[0] / teaching)
+    return torch.empty_like(loss).index_copy(0, order, loss)
+
+
+def _by_list(values: Float[Tensor, "B"], part: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+    """Return the order by list, and within each by value, largest first."""
+    order = values.argsort(descending=True, stable=True)
+    return order[part[order].argsort(stable=True)]
 
 
 def _extreme(

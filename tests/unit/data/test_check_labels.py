@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from plait.data.check import check, lines
+from plait.data.check import Finding, check, lines
 from support.checked import ROWS, TASK, Run, good, one, runner, schema_of
 
 
@@ -56,6 +56,29 @@ def test_negative_amount(run: Run) -> None:
 def test_few_positives(run: Run) -> None:
     found = one(run({"label": (np.arange(ROWS) % 100 == 0).astype(int)}), "rate")
     assert found.status == "WARN" and "6 of 600 are positive (1.0%); with 6 of the rarer kind" in found.message
+
+
+def rare(folder: Path, rows: int, every: int) -> list[Finding]:
+    label = (np.arange(rows) % every == 0).astype(int)
+    numbers = np.random.default_rng(0).normal(size=rows)
+    pq.write_table(pa.table({"id": np.arange(rows), "x": numbers, "label": label}), folder / "rows.parquet")
+    task = {"table": "rows", "kind": "binary"}
+    tasks = {"yes": {**task, "label": "label"}, "no": {**task, "label": "label = 0"}}
+    return check(schema_of({"rows": {"source": "rows.parquet", "id": "id"}}, tasks), folder)
+
+
+def test_a_rare_label_with_enough_rows(tmp_path: Path) -> None:
+    found = one(rare(tmp_path, 6000, 100), "rate", "yes")
+    assert found.status == "PASS"
+    assert "60 of 6,000 are positive (1.0%); about 10 in 1,000 rows are of the rarer kind" in found.message
+
+
+def test_a_label_that_most_steps_do_not_see(tmp_path: Path) -> None:
+    findings = rare(tmp_path, 80_000, 1500)
+    yes, no = one(findings, "rate", "yes"), one(findings, "rate", "no")
+    assert yes.status == no.status == "WARN"
+    assert "fewer than 1 in 1,000 rows is of the rarer kind, so most steps see none. Show fewer of the others" in yes.message
+    assert "`resample: {0: 0.1}`" in yes.message and "`resample: {1: 0.1}`" in no.message
 
 
 def test_rare_classes(run: Run) -> None:

@@ -116,9 +116,16 @@ def test_a_class_without_examples_stays_finite() -> None:
         assert built.predict(output).isfinite().all()
 
 
-def test_the_head_starts_at_the_base_rate_whatever_the_weights() -> None:
-    built = head("binary", {"class_weight": "balanced"}, mean=0.02, examples=500)
-    assert torch.allclose(built.predict(built(torch.zeros(1, 3))), torch.tensor([[0.02]]))
+@pytest.mark.parametrize("loss", [*LOSSES, {"kind": "focal", "gamma": 9.0}])
+@pytest.mark.parametrize("weight", [None, "balanced"])
+def test_heads_start_at_the_base_rates_whatever_is_set(loss, weight) -> None:
+    options = {"loss": loss, "class_weight": weight}
+    for rate in (0.001, 0.02, 0.97):
+        built = head("binary", options, mean=rate, examples=500)
+        assert torch.allclose(built.predict(built(torch.zeros(1, 3))), torch.tensor([[rate]]), rtol=1e-3)
+    for kind in ("multiclass", "multilabel"):
+        built = head(kind, options, **RATES)
+        assert torch.allclose(built.predict(built(torch.zeros(1, 3)))[0], torch.tensor(RATES["class_rate"]), rtol=1e-2)
 
 
 def test_balanced_weights_are_of_what_is_left_after_resampling() -> None:

@@ -20,6 +20,8 @@ __all__ = ["check_labels"]
 
 _RARELY_KNOWN = 0.1
 _FEW = 50
+_RARE = 0.02
+_ALMOST_NONE = 0.001
 _CLASSES = ("multiclass", "ordinal", "multilabel")
 
 
@@ -131,12 +133,26 @@ def _rate(task: Task, name: str, found: Observed) -> Finding:
         few = min(ones, len(given) - ones)
         if few < _FEW:
             return Finding("WARN", "rate", task.table, name, f"{text}; with {few} of the rarer kind little can be measured.")
+        if few < _RARE * len(given):
+            return _rare(task, name, text, few / len(given), 1 - int(ones == few))
         return Finding("PASS", "rate", task.table, name, text)
     if float(given.std()) == 0:
         text = f"should differ between rows. Found {given[0]:g} in all {len(given):,} observed rows. Choose another label."
         return Finding("FAIL", "rate", task.table, name, text)
     zeros = f", {np.mean(given == 0):.1%} zeros" if task.kind == "amount" else ""
     return Finding("PASS", "rate", task.table, name, f"{given.min():g} to {given.max():g}, mean {given.mean():.4g}{zeros}")
+
+
+def _rare(task: Task, name: str, text: str, rate: float, often: int) -> Finding:
+    """Say what a very rare kind of label means for steps and figures."""
+    if rate < _ALMOST_NONE:
+        more = (
+            "fewer than 1 in 1,000 rows is of the rarer kind, so most steps see none. Show fewer of the others with "
+            f"`resample: {{{often}: 0.1}}`, or more rows a step with `train.batch`."
+        )
+        return Finding("WARN", "rate", task.table, name, f"{text}; {more}")
+    more = f"about {1000 * rate:.0f} in 1,000 rows are of the rarer kind: look at PR-AUC and log loss beside the AUC"
+    return Finding("PASS", "rate", task.table, name, f"{text}; {more}")
 
 
 def _weights(context: Context, name: str, task: Task, expression: str) -> Finding:
