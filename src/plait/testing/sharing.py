@@ -160,6 +160,12 @@ class SharingContract(ABC):
             self.call(sharing, x, [2, 0]).sum().backward()  # type: ignore[no-untyped-call]
             assert all(p.grad is None or p.grad.isfinite().all() for p in [x, *sharing.parameters()])
 
+    def test_parts_hold_every_parameter_once(self) -> None:
+        sharing = self.made(3)
+        inside = [id(p) for tensors in sharing.parts().values() for p in tensors]
+        assert len(inside) == len(set(inside))
+        assert set(inside) == {id(p) for p in sharing.parameters()}
+
     def test_finite_in_bfloat16(self) -> None:
         sharing = self.made(3)
         x = self.input(sharing, 16).requires_grad_()

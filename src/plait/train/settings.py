@@ -62,5 +62,5 @@ class Train:
         max_skips: int = Field(default=10, ge=1)
         """Steps in a row skipped because a loss or gradient was not finite, after which training stops with exit code 3."""
         probes: int | None = Field(default=None, ge=0)
-        """How often per epoch the angles between the tasks' gradients are measured, for the report. Where not said, once to
-        eight times, as long as that takes about a twenty-fifth of the passes through the model."""
+        """How often per epoch the gradients of the tasks are looked at, for the report; 0 for never. Where not said, up to
+        eight times, as long as that takes a twentieth of the time or less, and at least six times in the whole training."""
