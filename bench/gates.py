@@ -2,7 +2,7 @@
 
 Prints per remedy the deciding metric on the validation part, and how the gates use the experts: the effective number of
 experts (exp of the entropy of a task's mean gate), the share of experts that no task gives a tenth of its even share, and
-the mean weight of the expert that an example leans on most. `docs/decisions/0010-gates.md` reads the figures.
+the mean weight of the expert that an example leans on most. `docs/decisions/0011-gates.md` reads the figures.
 """
 
 from __future__ import annotations
