@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 
+from plait.balance import AnyBalance
 from plait.balance.graph import loss_edges
 from plait.balance.jacobian import Jacobian
 from plait.data.batches import Batch, gather
@@ -17,6 +18,7 @@ from plait.data.prepare import prepare
 from plait.model import MultiTaskModel
 from plait.recipe import Recipe, load_recipe
 from plait.run.build import build_balance, build_model
+from plait.share import AnySharing
 from support.films import write_films
 
 TASKS: dict[str, Any] = {
@@ -114,6 +116,41 @@ def test_one_step_with_every_balancer(folder: Path, kind: str, balance: str) -> 
     head = next(iter(model.head("seen").parameters()))
     assert head.grad is not None
     assert head.grad.isfinite().all()
+
+
+NEEDS: dict[str, dict[str, Any]] = {"star": {"domain": "users.town"}, "pepnet": {"domain_features": ["users.town"]}}
+
+
+def kinds(union: Any) -> list[str]:
+    """Name the methods of a tagged union of settings, but those that need more than a name and are not told here."""
+    found = [
+        (settings.model_fields["kind"].default, settings.model_fields.values()) for settings in get_args(get_args(union)[0])
+    ]
+    return [kind for kind, fields in found if kind in NEEDS or not any(field.is_required() for field in fields)]
+
+
+@pytest.mark.parametrize("sharing", kinds(AnySharing))
+@pytest.mark.parametrize("balance", kinds(AnyBalance))
+def test_a_chain_goes_with_every_body_and_every_balancer(folder: Path, sharing: str, balance: str) -> None:
+    body = {"kind": sharing, **NEEDS.get(sharing, {})}
+    recipe, prepared, model = made(folder, "aitm", balance=balance, model={"width": 4, "sharing": body, "tower": [4]})
+    values, present = model.losses([without(gather(prepared, "ratings", torch.arange(1, 80)), "next")], {})
+    tables = {id(e.weight) for e in model.embeddings()}
+    looked = [rows for embedding in model.embeddings() for _, rows in embedding.take()]
+    own = [[t for t in tensors if id(t) not in tables] for tensors in model.own_tensors()]
+    shared = [t for t in model.shared_tensors() if id(t) not in tables]
+    balancer = build_balance(recipe, prepared.layout)
+    balancer.begin(shared)
+    balancer.before_step(0.0)
+    if balancer.draws > 1:
+        values, present = (torch.stack([found] * balancer.draws) for found in (values, present))
+    weights = balancer.backward(values, present, [*shared, *looked], own)
+    assert weights.isfinite().all()
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    assert grads
+    assert all(bool(gradient.isfinite().all()) for gradient in grads)
+    with torch.no_grad():
+        assert model.eval().outputs(gather(prepared, "ratings", torch.tensor([3])))["love"].shape == (1, 1)
 
 
 def without(batch: Batch, task: str) -> Batch:
