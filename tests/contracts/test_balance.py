@@ -5,12 +5,17 @@ import torch
 from torch import Tensor, nn
 
 from plait.balance import (
+    DBMTL,
+    AutoLambda,
     Average,
     Balancer,
     Curriculum,
     Feedback,
     Fixed,
+    GradNorm,
     Maximum,
+    MetaBalance,
+    MoCo,
     Pareto,
     Uncertainty,
     UPGrad,
@@ -74,6 +79,50 @@ class TestParetoChebyshev(BalancerContract):
         return build_balancer(Pareto.Settings(method="chebyshev"), NAMES[:tasks], [1.0] * tasks)
 
 
+class TestGradNorm(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(GradNorm.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestDBMTL(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(DBMTL.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestDBMTLAtParameters(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(DBMTL.Settings(at="parameters"), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestMoCo(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(MoCo.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestMoCoAtParameters(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(MoCo.Settings(at="parameters"), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestAutoLambda(BalancerContract):
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(AutoLambda.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestMetaBalance(BalancerContract):
+    symmetric = False
+
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(MetaBalance.Settings(), NAMES[:tasks], [1.0] * tasks)
+
+
+class TestMetaBalanceAtParameters(BalancerContract):
+    symmetric = False
+
+    def build(self, tasks: int) -> Balancer:
+        return build_balancer(MetaBalance.Settings(at="parameters"), NAMES[:tasks], [1.0] * tasks)
+
+
 SHARING = [
     Separate.Settings(layers=[8]),
     SharedBottom.Settings(layers=[8]),
@@ -98,6 +147,14 @@ BALANCE = [
     Feedback.Settings(),
     Pareto.Settings(method="linear", preferences={"a": 2.0}),
     Pareto.Settings(method="chebyshev"),
+    GradNorm.Settings(),
+    DBMTL.Settings(),
+    DBMTL.Settings(at="parameters"),
+    MoCo.Settings(),
+    MoCo.Settings(at="parameters"),
+    MetaBalance.Settings(target="c"),
+    MetaBalance.Settings(at="parameters"),
+    AutoLambda.Settings(every=2),
 ]
 
 
@@ -131,6 +188,7 @@ def test_every_body_with_every_balancer(sharing, balance, sparse, missing) -> No
     shared = [p for p in [*body.parameters(), *([] if sparse else dense.parameters())] if id(p) not in mine]
     dense_parameters = [*shared, *(p for some in own for p in some), *balancer.parameters()]
     optimiser = torch.optim.Adam(dense_parameters, lr=0.03)
+    balancer.begin(shared)
     first = last = None
     for _ in range(12):
         optimiser.zero_grad()
@@ -139,7 +197,12 @@ def test_every_body_with_every_balancer(sharing, balance, sparse, missing) -> No
         added = body.penalty()
         if added is not None:
             added.backward(retain_graph=True)
-        weights = balancer.backward(values, present, [*shared, *(rows for _, rows in looked)], own)
+        leaves = [*shared, *(rows for _, rows in looked)]
+        if balancer.draws == 1:
+            weights = balancer.backward(values, present, leaves, own)
+        else:
+            again = torch.stack([values] * balancer.draws)
+            weights = balancer.backward(again, present.expand(balancer.draws, -1), leaves, own)
         assert weights.isfinite().all()
         assert bool((weights[~present] == 0).all())
         optimiser.step()

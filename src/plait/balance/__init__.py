@@ -5,10 +5,15 @@ from typing import Annotated
 
 from pydantic import Field
 
+from plait.balance.auto_lambda import AutoLambda
 from plait.balance.base import Balancer, BalanceSettings
 from plait.balance.curriculum import Curriculum
+from plait.balance.db_mtl import DBMTL
 from plait.balance.feedback import Feedback
 from plait.balance.gradients import Gradients
+from plait.balance.gradnorm import GradNorm
+from plait.balance.metabalance import MetaBalance
+from plait.balance.moco import MoCo
 from plait.balance.pareto import Pareto
 from plait.balance.projection import UPGrad
 from plait.balance.uncertainty import Uncertainty
@@ -16,15 +21,20 @@ from plait.balance.validation import Validation
 from plait.balance.weights import Average, Fixed, Maximum
 
 __all__ = [
+    "DBMTL",
     "AnyBalance",
+    "AutoLambda",
     "Average",
     "BalanceSettings",
     "Balancer",
     "Curriculum",
     "Feedback",
     "Fixed",
+    "GradNorm",
     "Gradients",
     "Maximum",
+    "MetaBalance",
+    "MoCo",
     "Pareto",
     "UPGrad",
     "Uncertainty",
@@ -41,7 +51,12 @@ AnyBalance = Annotated[
     | Validation.Settings
     | Curriculum.Settings
     | Feedback.Settings
-    | Pareto.Settings,
+    | Pareto.Settings
+    | GradNorm.Settings
+    | DBMTL.Settings
+    | MoCo.Settings
+    | MetaBalance.Settings
+    | AutoLambda.Settings,
     Field(discriminator="kind"),
 ]
 

@@ -7,6 +7,7 @@ from typing import final
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
 
 from plait.balance.base import Balancer, BalanceSettings
 from plait.balance.graph import loss_edges
@@ -20,6 +21,14 @@ class Weighting(nn.Module, ABC):
 
     What it remembers are buffers laid out for all tasks of the recipe when it is built: a step may show it any of them.
     """
+
+    def hear(self, losses: Float[Tensor, "T"], present: Bool[Tensor, "T"]) -> None:
+        """Look at the losses of a step before it is asked; nothing by default.
+
+        Args:
+            losses: those of all tasks, times the recipe's weights, without gradient.
+            present: which of them are there.
+        """
 
     @abstractmethod
     def forward(self, gramian: Float[Tensor, "t t"], tasks: Int[Tensor, "t"]) -> Float[Tensor, "t"]:
@@ -70,6 +79,18 @@ class PerTask(Balancer):
         self.at = at
         self.register_buffer("task_weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
 
+    def hear(self, losses: Float[Tensor, "T"], present: Bool[Tensor, "T"]) -> None:
+        """Look at the losses of a step before any gradient is taken; nothing by default.
+
+        Args:
+            losses: those of all tasks, times the recipe's weights, without gradient.
+            present: which of them are there.
+        """
+
+    def place(self, edges: Sequence[GradientEdge]) -> At:
+        """Say where the gradients of these losses are taken; where the recipe says by default."""
+        return self.at
+
     @abstractmethod
     def move(self, jacobian: Jacobian, shared: Sequence[Tensor]) -> Float[Tensor, "t"]:
         """Send a vector back to the shared leaves and return the weights of the jacobian's tasks, for the log."""
@@ -87,12 +108,14 @@ class PerTask(Balancer):
         if not there:
             return torch.zeros_like(losses)
         tasks = [task for task, _ in there]
+        self.hear(losses.detach() * self.task_weights, present)
         if len(tasks) == 1:
             torch.autograd.backward([there[0][1]], [self.task_weights[tasks[0]]])
             chosen = torch.ones(1, device=losses.device)
         else:
+            roots = [edge for _, edge in there]
             scales = [self.task_weights[task] for task in tasks]
-            jacobian = Jacobian.take([edge for _, edge in there], scales, tasks, self.at, shared, own)
+            jacobian = Jacobian.take(roots, scales, tasks, self.place(roots), shared, own)
             with torch.no_grad():
                 chosen = self.move(jacobian, shared)
         weights = torch.zeros_like(losses).index_copy(0, torch.tensor(tasks, device=losses.device), chosen.to(losses.dtype))
@@ -132,6 +155,10 @@ class Gradients(PerTask):
     def __init__(self, weights: Sequence[float], weighting: Weighting, at: At) -> None:
         super().__init__(weights, at)
         self.weighting = weighting
+
+    def hear(self, losses: Float[Tensor, "T"], present: Bool[Tensor, "T"]) -> None:
+        """Let the weighting look at the losses."""
+        self.weighting.hear(losses, present)
 
     def move(self, jacobian: Jacobian, shared: Sequence[Tensor]) -> Float[Tensor, "t"]:
         """Weigh the tasks and send the weighted sum back."""

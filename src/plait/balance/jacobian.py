@@ -11,7 +11,7 @@ from torch.autograd.graph import GradientEdge
 from plait.balance.mixture import Mixture, Vectors
 from plait.balance.places import At, Place, Places, find_places
 
-__all__ = ["At", "Jacobian", "accumulate"]
+__all__ = ["At", "Jacobian", "Row", "accumulate"]
 
 Row = Tensor | Vectors
 """A task's gradient at a place: of the shape of the leaf or output; at a mixture, vectors."""

@@ -71,6 +71,10 @@ class Mixture:
                 total[place].add_(vector, alpha=factor)
         return total
 
+    def biases(self, row: Vectors) -> Float[Tensor, "E H"]:
+        """Return the gradients of one task at a bias that is added to each expert's output."""
+        return torch.stack([self.weights[:, place].float().T @ vector.float() for place, vector in row]).sum(0)
+
     def aggregate(
         self, rows: Sequence[Vectors | None], rule: Callable[[Float[Tensor, "t n"]], Float[Tensor, "n"]]
     ) -> Float[Tensor, "B E H"]:

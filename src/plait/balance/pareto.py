@@ -45,8 +45,7 @@ class Pareto(Scalarised):
         their first ones.
 
     Relations:
-        `exact` follows the ray of equal p_t L_t itself. `plait front` trains several preferences and shows the front.
-        `fixed` is `linear` on the losses as they are.
+        `plait front` trains several preferences and shows the front. `fixed` is `linear` on the losses as they are.
     """
 
     class Settings(BalanceSettings):
