@@ -10,7 +10,7 @@ from pydantic import Field
 from plait.measure import dominated, larger_is_better
 from plait.report.content import Figure, Part
 from plait.report.pictures import FrontAxis, FrontPoint, front_chart
-from plait.report.words import figure_words, metric_name, number
+from plait.report.words import figure_words, metric_name
 
 __all__ = ["Front", "Solution", "front_lines", "render_front"]
 
@@ -88,32 +88,27 @@ def render_front(front: Front) -> str:
     shown = [point for _, point in points if point is not None]
     missing = [place for place, point in points if point is None]
     on = [place for place, s in enumerate(front.solutions, 1) if not s.dominated_by and place not in missing]
-    words = (
-        f"Solutions {', '.join(map(str, on)) or 'none'} of {len(front.solutions)} lie on the front of {first} and {second}"
-    )
+    told = f"{'number' if len(on) == 1 else 'numbers'} {', '.join(map(str, on))}" if on else "none"
+    words = f"On the front of {first} and {second}: {told} of {len(front.solutions)} solutions"
     picture = front_chart(words, shown, axes[0], axes[1]) if not missing else ""
     return environment.get_template("front.html.j2").render(
         front=front,
+        version=front.plait,
+        title=f"{front.recipe} · Plait front",
         words=words,
         picture=picture,
         missing=missing,
-        names=list(front.metrics),
         headings=[(task, metric_name(metric)) for task, metric in front.metrics.items()],
         rows=[_row(place, solution, front) for place, solution in enumerate(front.solutions, 1)],
     )
 
 
-def _row(place: int, solution: Solution, front: Front) -> tuple[int, str, list[tuple[str, str]], str]:
-    """Return a solution's number, preference, figures with intervals, and standing."""
-    shares = ", ".join(f"{task} {share:.2f}" for task, share in solution.preferences.items())
-    cells = []
-    for task in front.metrics:
-        figure = solution.figures.get(task)
-        known = figure is not None and figure.low is not None and figure.high is not None
-        span = f"{number(figure.low)} – {number(figure.high)}" if figure is not None and known else ""
-        cells.append((number(None if figure is None else figure.value), span))
-    by = f"dominated by {', '.join(map(str, solution.dominated_by))}" if solution.dominated_by else "on the front"
-    return place, shares, cells, by
+def _row(place: int, solution: Solution, front: Front) -> tuple[int, list[str], list[str], str]:
+    """Return a solution's number, preferences, figures with intervals, and who dominates it."""
+    shares = [f"{solution.preferences.get(task, 0.0):.2f}" for task in front.tasks]
+    cells = [figure_words(solution.figures.get(task)) for task in front.metrics]
+    by = ", ".join(map(str, solution.dominated_by))
+    return place, shares, cells, f"dominated by {by}" if by else ""
 
 
 def _point(solution: Solution, tasks: tuple[str, str]) -> FrontPoint | None:

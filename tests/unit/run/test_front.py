@@ -43,7 +43,7 @@ def test_the_page_is_one_file_without_scripts() -> None:
     page = render_front(made((0.8, 1.0), (0.7, 0.9), (0.7, 1.1)))
     assert page.count("dominated by 1, 2") == 1
     assert page.count('class="point behind"') == 1
-    assert "Solutions 1, 2 of 3 lie on the front of like and stars" in page
+    assert "On the front of like and stars: numbers 1, 2 of 3 solutions" in page
     assert "&lt;shop&gt;" in page
     assert "<shop>" not in page
     assert "<script" not in page
