@@ -69,7 +69,7 @@ class Batch:
     labels: Mapping[str, Float[Tensor, "B slots"]]
     """Task -> labels; NaN in slot 0 where not observed. Tasks whose label is unknown for these rows are left out."""
     weights: Mapping[str, Float[Tensor, " B"]]
-    """Task -> weight of each example, 0 where the label is not observed."""
+    """Task -> weight of each example, 0 where the label is not observed or does not count in this epoch."""
     groups: Mapping[str, Int[Tensor, " B"]]
     """Ranking task -> which list each example belongs to; an example without a list is a list of its own."""
 
@@ -132,7 +132,7 @@ def gather(prepared: Prepared, table: str, rows: Int[Tensor, " B"], columns: Col
 
 
 def hide(batch: Batch, hidden: Mapping[str, Bool[Tensor, " B"]]) -> Batch:
-    """Return the same batch with some labels not observed.
+    """Return the same batch in which some labels do not count; they stay where they are, for tasks that are given this one.
 
     Args:
         batch: the batch.
@@ -140,9 +140,8 @@ def hide(batch: Batch, hidden: Mapping[str, Bool[Tensor, " B"]]) -> Batch:
     """
     if not hidden:
         return batch
-    labels = {n: label.masked_fill(hidden[n][:, None], torch.nan) for n, label in batch.labels.items() if n in hidden}
     weights = {n: weight.masked_fill(hidden[n], 0.0) for n, weight in batch.weights.items() if n in hidden}
-    return replace(batch, labels={**batch.labels, **labels}, weights={**batch.weights, **weights})
+    return replace(batch, weights={**batch.weights, **weights})
 
 
 class _Walk:
