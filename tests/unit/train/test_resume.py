@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,16 @@ def test_workers_change_no_bit(workers: int) -> None:
     prepared = shop(ratings=200)
     alone, threaded = train(prepared)[0], train(prepared, settings(workers=workers))[0]
     assert digest(alone.state_dict()) == digest(threaded.state_dict())
+
+
+def test_resampled_classes_stop_and_go_on_bit_by_bit(tmp_path: Path) -> None:
+    prepared = replace(shop(ratings=200), resample={"like": [0.3, 2.5]})
+    whole = train(prepared, out=tmp_path / "whole")[0]
+    with pytest.raises(Stopped):
+        train(prepared, balancer=stopping(Mean, 5), out=tmp_path / "cut")
+    again = train(prepared, settings(workers=2), out=tmp_path / "cut", resume=True)[0]
+    assert digest(whole.state_dict()) == digest(again.state_dict())
+    assert digest(whole.state_dict()) != digest(train(shop(ratings=200))[0].state_dict())
 
 
 def test_global_state_is_as_before() -> None:
