@@ -1,7 +1,10 @@
 """Every built-in balancer through the shipped suite, and small models with every body."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
+from jaxtyping import config
 from torch import Tensor, nn
 
 from plait.balance import (
@@ -23,7 +26,25 @@ from plait.balance import (
     build_balancer,
 )
 from plait.encode.ids import FusedEmbedding
-from plait.share import PLE, SNR, STAR, STEM, HoME, Inputs, MMoE, PEPNet, Separate, SharedBottom, build_sharing
+from plait.share import (
+    MTAN,
+    PLE,
+    SNR,
+    STAR,
+    STEM,
+    Adapters,
+    AdaTT,
+    CrossStitch,
+    HoME,
+    Inputs,
+    MMoE,
+    PEPNet,
+    Separate,
+    SharedBottom,
+    build_sharing,
+)
+from plait.share.dselect_k import DSelectK
+from plait.share.gates import OneGate
 from plait.testing import BalancerContract
 
 NAMES = ["a", "b", "c"]
@@ -127,12 +148,18 @@ SHARING = [
     Separate.Settings(layers=[8]),
     SharedBottom.Settings(layers=[8]),
     MMoE.Settings(experts=2, expert=[8]),
+    MMoE.Settings(experts=2, expert=[8], gate=OneGate()),
+    MMoE.Settings(experts=2, expert=[8], gate=DSelectK.Settings(selectors=1)),
     PLE.Settings(levels=2, shared_experts=1, task_experts=1, expert=[8]),
     STEM.Settings(shared_experts=1, expert=[8]),
     HoME.Settings(groups=[["a", "c"]], meta=[8], expert=[8], shared_experts=1, group_experts=1, rank=2),
     PEPNet.Settings(domain_features=["t.x"], personal_features=["t.y"], layers=[8], gate=4),
     STAR.Settings(domain="t.x", layers=[8], auxiliary=4),
     SNR.Settings(subnetworks=2, layers=[8, 8]),
+    CrossStitch.Settings(layers=[8]),
+    MTAN.Settings(layers=[8], attention=2),
+    Adapters.Settings(layers=[8, 8], rank=2),
+    AdaTT.Settings(levels=2, task_experts=1, expert=[8]),
 ]
 INPUTS = Inputs(12, {"t/t.x": (0, 4), "t/t.y": (4, 8)}, {"t.x": 20, "t.y": 20}, NAMES)
 BALANCE = [
@@ -158,6 +185,15 @@ BALANCE = [
 ]
 
 
+@pytest.fixture
+def _shapes_unchecked() -> Iterator[None]:
+    """The suites have checked the shapes of every part; here the checks would take most of the time."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("_shapes_unchecked")
 @pytest.mark.parametrize("sharing", SHARING, ids=lambda s: s.kind)
 @pytest.mark.parametrize("balance", BALANCE, ids=lambda s: s.kind + getattr(s, "at", "")[:3])
 @pytest.mark.parametrize("sparse", [True, False], ids=["sparse", "dense"])
@@ -187,10 +223,10 @@ def test_every_body_with_every_balancer(sharing, balance, sparse, missing) -> No
     mine = {id(p) for some in own for p in some}
     shared = [p for p in [*body.parameters(), *([] if sparse else dense.parameters())] if id(p) not in mine]
     dense_parameters = [*shared, *(p for some in own for p in some), *balancer.parameters()]
-    optimiser = torch.optim.Adam(dense_parameters, lr=0.03)
+    optimiser = torch.optim.Adam(dense_parameters, lr=0.06)
     balancer.begin(shared)
     first = last = None
-    for _ in range(12):
+    for _ in range(6):
         optimiser.zero_grad()
         values, present = losses()
         looked = table.take()

@@ -1,10 +1,14 @@
 """Every built-in body through the shipped suite."""
 
 from plait.share import (
+    MTAN,
     PLE,
     SNR,
     STAR,
     STEM,
+    Adapters,
+    AdaTT,
+    CrossStitch,
     HoME,
     Inputs,
     MMoE,
@@ -130,3 +134,40 @@ class TestSNRAver(SharingContract):
     def build(self, width_in: int, tasks: int) -> Sharing:
         settings = SNR.Settings(connection="aver", subnetworks=3, layers=[16, 8])
         return build_sharing(settings, Inputs(width_in), tasks)
+
+
+class TestCrossStitch(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(CrossStitch.Settings(layers=[16, 8], dropout=0.1), Inputs(width_in), tasks)
+
+
+class TestCrossStitchChannels(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(CrossStitch.Settings(layers=[16, 8], channels=True), Inputs(width_in), tasks)
+
+
+class TestMTAN(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(MTAN.Settings(layers=[16, 8], attention=4, dropout=0.1), Inputs(width_in), tasks)
+
+
+class TestAdapters(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(Adapters.Settings(layers=[16, 12, 8], rank=2, dropout=0.1), Inputs(width_in), tasks)
+
+
+class TestAdaTT(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(
+            AdaTT.Settings(levels=2, task_experts=2, expert=[8], dropout=0.1, gate_dropout=0.1), Inputs(width_in), tasks
+        )
+
+
+class TestAdaTTShared(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(AdaTT.Settings(levels=3, task_experts=1, shared_experts=2, expert=[8]), Inputs(width_in), tasks)
+
+
+class TestAdaTTOneLevel(SharingContract):
+    def build(self, width_in: int, tasks: int) -> Sharing:
+        return build_sharing(AdaTT.Settings(levels=1, task_experts=1, shared_experts=1, expert=[8]), Inputs(width_in), tasks)

@@ -4,10 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from plait.errors import RecipeError
+from plait.share.adapters import Adapters
+from plait.share.adatt import AdaTT
 from plait.share.base import Inputs, Sharing, SharingSettings
+from plait.share.cross_stitch import CrossStitch
 from plait.share.home import HoME
 from plait.share.mmoe import MMoE
+from plait.share.mtan import MTAN
 from plait.share.pepnet import PEPNet
 from plait.share.ple import PLE
 from plait.share.separate import Separate
@@ -17,11 +20,15 @@ from plait.share.star import STAR
 from plait.share.stem import STEM
 
 __all__ = [
+    "MTAN",
     "PLE",
     "SNR",
     "STAR",
     "STEM",
+    "AdaTT",
+    "Adapters",
     "AnySharing",
+    "CrossStitch",
     "HoME",
     "Inputs",
     "MMoE",
@@ -36,8 +43,12 @@ __all__ = [
 AnySharing = Annotated[
     Separate.Settings
     | SharedBottom.Settings
+    | CrossStitch.Settings
+    | MTAN.Settings
+    | Adapters.Settings
     | MMoE.Settings
     | PLE.Settings
+    | AdaTT.Settings
     | STEM.Settings
     | HoME.Settings
     | PEPNet.Settings
@@ -56,29 +67,6 @@ def build_sharing(settings: SharingSettings, inputs: Inputs, tasks: int) -> Shar
         tasks: T.
 
     Raises:
-        RecipeError: the settings are of no body that is known here, or name a feature that the input does not hold.
+        RecipeError: the settings name a feature that the input does not hold.
     """
-    match settings:
-        case Separate.Settings():
-            return Separate(inputs.width, tasks, settings)
-        case SharedBottom.Settings():
-            return SharedBottom(inputs.width, tasks, settings)
-        case MMoE.Settings():
-            return MMoE(inputs.width, tasks, settings)
-        case PLE.Settings():
-            return PLE(inputs.width, tasks, settings)
-        case STEM.Settings():
-            return STEM(inputs.width, tasks, settings)
-        case HoME.Settings():
-            return HoME(inputs, tasks, settings)
-        case PEPNet.Settings():
-            return PEPNet(inputs, tasks, settings)
-        case STAR.Settings():
-            return STAR(inputs, tasks, settings)
-        case SNR.Settings():
-            return SNR(inputs.width, tasks, settings)
-        case _:
-            raise RecipeError(
-                "`model.sharing` should be one of the bodies of `plait.share`, since only those can be built from a recipe. "
-                f"Found settings of class `{type(settings).__name__}`."
-            )
+    return settings.build(inputs, tasks)

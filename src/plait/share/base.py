@@ -45,8 +45,20 @@ class Inputs:
         return found
 
 
-class SharingSettings(schema.Settings):
-    """The base of every body's settings."""
+class SharingSettings(schema.Settings, ABC):
+    """The base of every body's settings; each adds its `kind` and says how its body is built."""
+
+    @abstractmethod
+    def build(self, inputs: Inputs, tasks: int) -> "Sharing":
+        """Build the body.
+
+        Args:
+            inputs: the joint input it will read.
+            tasks: T.
+
+        Raises:
+            RecipeError: the settings name a feature that the input does not hold.
+        """
 
     def views(self, tasks: int) -> int:
         """Return how many embeddings of the input the body wants for that many tasks."""

@@ -90,6 +90,10 @@ class HoME(Sharing):
                 for name in twice
             ]
 
+        def build(self, inputs: Inputs, tasks: int) -> Sharing:
+            """Build the body."""
+            return HoME(inputs, tasks, self)
+
     def __init__(self, inputs: Inputs, tasks: int, settings: Settings) -> None:
         super().__init__()
         self.width = settings.expert[-1]

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from plait.share.bank import bank
-from plait.share.base import Sharing, SharingSettings
+from plait.share.base import Inputs, Sharing, SharingSettings
 from plait.share.dselect_k import DSelectK
 from plait.share.expert import cast_once, layers, mean_gate, mix, normalised, weigh
 from plait.share.gates import AnyGate, OneGate, SoftmaxGates, build_gates
@@ -71,6 +71,10 @@ class MMoE(Sharing):
                     f"Found {self.gate_dropout}."
                 )
             return self
+
+        def build(self, inputs: Inputs, tasks: int) -> Sharing:
+            """Build the body."""
+            return MMoE(inputs.width, tasks, self)
 
     def __init__(self, width_in: int, tasks: int, settings: Settings) -> None:
         super().__init__()

@@ -63,6 +63,10 @@ class PEPNet(Sharing):
         dropout: float = Field(default=0.0, ge=0, lt=1)
         """Share of activations left out in training."""
 
+        def build(self, inputs: Inputs, tasks: int) -> Sharing:
+            """Build the body."""
+            return PEPNet(inputs, tasks, self)
+
     def __init__(self, inputs: Inputs, tasks: int, settings: Settings) -> None:
         super().__init__()
         self.width = settings.layers[-1]

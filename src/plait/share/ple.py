@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
-from plait.share.base import Sharing, SharingSettings
+from plait.share.base import Inputs, Sharing, SharingSettings
 from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
 from plait.share.parting import alias, join, part
 
@@ -54,6 +54,10 @@ class PLE(Sharing):
         """Share of activations left out in training."""
         gate_dropout: float = Field(default=0.0, ge=0, lt=1)
         """Share of (example, expert) pairs that a gate leaves out in training."""
+
+        def build(self, inputs: Inputs, tasks: int) -> Sharing:
+            """Build the body."""
+            return PLE(inputs.width, tasks, self)
 
     def __init__(self, width_in: int, tasks: int, settings: Settings) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from plait.share.base import Sharing, SharingSettings
+from plait.share.base import Inputs, Sharing, SharingSettings
 from plait.share.expert import cast_once, layers
 from plait.share.parting import part
 
@@ -37,6 +37,10 @@ class SharedBottom(Sharing):
         """Layer widths."""
         dropout: float = Field(default=0.0, ge=0, lt=1)
         """Share of activations left out in training."""
+
+        def build(self, inputs: Inputs, tasks: int) -> Sharing:
+            """Build the body."""
+            return SharedBottom(inputs.width, tasks, self)
 
     def __init__(self, width_in: int, tasks: int, settings: Settings) -> None:
         super().__init__()

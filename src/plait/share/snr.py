@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
-from plait.share.base import Sharing, SharingSettings
+from plait.share.base import Inputs, Sharing, SharingSettings
 from plait.share.expert import cast_once
 from plait.share.parting import join, part
 
@@ -69,6 +69,10 @@ class SNR(Sharing):
         """Weight of the expected number of open connections in the objective."""
         dropout: float = Field(default=0.0, ge=0, lt=1)
         """Share of activations left out in training."""
+
+        def build(self, inputs: Inputs, tasks: int) -> Sharing:
+            """Build the body."""
+            return SNR(inputs.width, tasks, self)
 
     def __init__(self, width_in: int, tasks: int, settings: Settings) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
-from plait.share.base import Sharing, SharingSettings
+from plait.share.base import Inputs, Sharing, SharingSettings
 from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
 from plait.share.parting import alias, join, part
 
@@ -63,6 +63,10 @@ class STEM(Sharing):
         def views(self, tasks: int) -> int:
             """Return one embedding per task and a shared one."""
             return tasks + 1
+
+        def build(self, inputs: Inputs, tasks: int) -> Sharing:
+            """Build the body."""
+            return STEM(inputs.width, tasks, self)
 
     def __init__(self, width_in: int, tasks: int, settings: Settings) -> None:
         super().__init__()

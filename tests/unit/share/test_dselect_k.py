@@ -100,10 +100,10 @@ def test_nothing_is_remembered_without_gradient_or_in_evaluation() -> None:
 def test_training_ends_on_k_experts_and_the_rest_rest() -> None:
     torch.manual_seed(0)
     sharing = MMoE(6, 2, MMoE.Settings(experts=6, expert=[8], gate=DSelectK.Settings(selectors=2, entropy=0.1)))
-    optimiser = torch.optim.Adam(sharing.parameters(), lr=0.02)
-    x = torch.randn(1, 128, 6)
+    optimiser = torch.optim.Adam(sharing.parameters(), lr=0.05)
+    x = torch.randn(1, 32, 6)
     labels = torch.stack([x[0, :, 0].relu(), x[0, :, 1].relu()])
-    for _ in range(150):
+    for _ in range(60):
         optimiser.zero_grad()
         loss = (sharing(x, [0, 1])[:, :, 0] - labels).square().mean()
         penalty = sharing.penalty()
