@@ -174,7 +174,8 @@ class MultiTaskModel(nn.Module):
 
     def own_tensors(self) -> list[list[nn.Parameter]]:
         """Return for each task the parameters that only it moves: none that a task which is given it reads as well."""
-        heads, vectors = self.chain.lent_heads(), self.chain.lent_vectors()
+        chained = self._chained()
+        heads, vectors = self.chain.lent_heads(chained), self.chain.lent_vectors(chained)
         own: list[list[nn.Parameter]] = [[] for _ in self.names]
         for number, name in enumerate(self.names):
             if name not in heads:

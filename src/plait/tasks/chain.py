@@ -87,6 +87,8 @@ class Chain(nn.Module):
             condition, output = self._condition(name, found, heads), alone
             if condition is not None:
                 assert isinstance(head, Conditional)
+                # The loss of an amount has the tail of the amount; measured, it drowns what the chance learns from labels.
+                condition = condition if isinstance(head, Event) else condition.detach()
                 output = head.under(alone, condition)
             asked = parents if relation is not None and relation.reads_chances else []
             found[name] = Linked(vector, alone, output, condition, tuple(_chance(heads[p], found[p].output) for p in asked))
@@ -130,20 +132,29 @@ class Chain(nn.Module):
                 head.start(chance)
             shares[name] = min(max(rates[name] / chance, 1e-4), 1 - 1e-4)
 
-    def lent_heads(self) -> set[str]:
-        """Return the tasks whose heads get gradient from other tasks' losses."""
-        found = {factor for name in self.order for factor in self.conditions(name)}
+    def lent_heads(self, heads: Mapping[str, Head]) -> set[str]:
+        """Return the tasks whose heads get gradient from other tasks' losses.
+
+        Args:
+            heads: task -> its head.
+        """
+        events = [name for name in self.order if isinstance(heads[name], Event)]
+        found = {factor for name in events for factor in self.conditions(name)}
         for name, relation in self._relations.items():
             if relation.reads_chances:
                 found.update(factor for parent in self.parents[name] for factor in self._factors[parent])
         return found
 
-    def lent_vectors(self) -> set[str]:
-        """Return the tasks whose vectors, and what makes them, get gradient from other tasks' losses."""
+    def lent_vectors(self, heads: Mapping[str, Head]) -> set[str]:
+        """Return the tasks whose vectors, and what makes them, get gradient from other tasks' losses.
+
+        Args:
+            heads: task -> its head.
+        """
         read = {
             parent for name, relation in self._relations.items() if relation.reads_vectors for parent in self.parents[name]
         }
-        return read | self.lent_heads()
+        return read | self.lent_heads(heads)
 
     def _condition(self, task: str, found: Mapping[str, Linked], heads: Mapping[str, Head]) -> Float[Tensor, "B"] | None:
         """Return the log odds that everything a task is given happens, starting from the parent that knows most of it."""

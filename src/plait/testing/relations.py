@@ -89,10 +89,10 @@ class RelationContract(ABC):
         roots = chain.parents["child"]
         inputs = [found[name].vector for name in roots]
         reached = torch.autograd.grad(losses.sum(), inputs, retain_graph=True, allow_unused=True)
-        assert {name for name, g in zip(roots, reached, strict=True) if g is not None} == chain.lent_vectors()
+        assert {name for name, g in zip(roots, reached, strict=True) if g is not None} == chain.lent_vectors(heads)
         weights = [next(iter(heads[name].parameters())) for name in roots]
         reached = torch.autograd.grad(losses.sum(), weights, allow_unused=True)
-        assert {name for name, g in zip(roots, reached, strict=True) if g is not None} == chain.lent_heads()
+        assert {name for name, g in zip(roots, reached, strict=True) if g is not None} == chain.lent_heads(heads)
 
     def test_every_parameter_learns(self) -> None:
         chain, heads = self.made(2)

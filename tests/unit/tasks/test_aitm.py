@@ -49,7 +49,7 @@ def test_without_calibrator_nothing_is_asked_of_the_parents() -> None:
     heads = {name: head("binary") for name in chain.order}
     found = chain({name: torch.randn(4, 3) for name in chain.order}, heads)
     assert found["buy"].parents == ()
-    assert chain.lent_heads() == set()
+    assert chain.lent_heads(heads) == set()
 
 
 def test_declared_exact_the_order_holds_and_costs_nothing() -> None:

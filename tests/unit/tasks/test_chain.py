@@ -78,12 +78,27 @@ def test_only_what_is_asked_for_and_what_it_needs() -> None:
 
 def test_who_lends_what() -> None:
     line = {"pay": ["cart"], "cart": ["click"]}
+    heads = {name: head("binary") for name in ("click", "cart", "pay")}
     exact = Chain(line, {"pay": ESMM(), "cart": ESMM()})
-    assert (exact.lent_heads(), exact.lent_vectors()) == ({"click", "cart"}, {"click", "cart"})
+    assert (exact.lent_heads(heads), exact.lent_vectors(heads)) == ({"click", "cart"}, {"click", "cart"})
     learned = Chain(line, {name: DBMTL(3, 1, DBMTL.Settings()) for name in line})
-    assert (learned.lent_heads(), learned.lent_vectors()) == (set(), {"click", "cart"})
+    assert (learned.lent_heads(heads), learned.lent_vectors(heads)) == (set(), {"click", "cart"})
     soft = Chain(line, {"pay": AITM(3, 1, AITM.Settings()), "cart": ESMM()})
-    assert soft.lent_heads() == {"click", "cart"}
+    assert soft.lent_heads(heads) == {"click", "cart"}
+    spent = Chain(line, {"pay": ESMM(), "cart": ESMM()})
+    assert spent.lent_heads(heads | {"pay": head("amount", mean=1.0)}) == {"click"}
+
+
+@pytest.mark.parametrize("loss", ["tweedie", "lognormal"])
+def test_the_loss_of_an_amount_stops_at_the_chance(loss: str) -> None:
+    chain = tied(spend=["buy"])
+    heads = {"buy": plain(), "spend": head("amount", {"loss": loss}, mean=2.0, above=0.1, log_mean=0.5, log_std=1.0)}
+    vectors = {name: torch.randn(4, 3, requires_grad=True) for name in chain.order}
+    found = chain(vectors, heads)
+    heads["spend"].losses(found["spend"].output, torch.tensor([[0.0], [3.0], [0.0], [1.0]]), None).sum().backward()
+    assert vectors["spend"].grad is not None
+    assert vectors["buy"].grad is None
+    assert all(p.grad is None for p in heads["buy"].parameters())
 
 
 def test_an_expected_amount_is_a_chance_times_an_amount() -> None:
