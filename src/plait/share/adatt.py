@@ -8,9 +8,10 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
+from plait.share.bank import bank
 from plait.share.base import Inputs, Sharing, SharingSettings
-from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
-from plait.share.parting import alias, part
+from plait.share.expert import Gate, cast_once, layers, mean_gate, mix
+from plait.share.parting import alias, part, part_mixture
 
 __all__ = ["AdaTT"]
 
@@ -98,13 +99,14 @@ class AdaTT(Sharing):
         for number in range(len(self.levels) - 1):
             level = self._level(number)
             weights = [level.gate(reader, each) for reader, each in enumerate(read)]
-            read = list(level.fuse(level.run(read), weights, range(len(read))))
+            read = list(mix(level.run(read), level.weights(weights, range(len(read)))))
             gates[f"level {number + 1}"] = torch.stack([mean_gate(weights[task]) for task in tasks])
         # The tasks part at the outputs of the last level's experts and at what their gates read.
         asked = [part(alias(x))] * len(tasks) if len(self.levels) == 1 else [part(alias(read[task])) for task in tasks]
         weights = [last.gate(task, each) for task, each in zip(tasks, asked, strict=True)]
         gates[f"level {len(self.levels)}"] = torch.stack([mean_gate(weight) for weight in weights])
-        return last.fuse([part(expert) for expert in last.run(read)], weights, tasks)
+        experts, fused = part(last.run(read)), last.weights(weights, tasks)
+        return part_mixture(mix(experts, fused), experts, fused, tasks)
 
 
 class _Level(nn.Module):
@@ -121,20 +123,18 @@ class _Level(nn.Module):
         single = all(count == 1 for count in self.counts)
         self.residuals = nn.ParameterList(nn.Parameter(torch.full((count,), 1 / count)) for count in fused if not single)
 
-    def run(self, read: Sequence[Float[Tensor, "B d"]]) -> list[Float[Tensor, "B H"]]:
+    def run(self, read: Sequence[Float[Tensor, "B d"]]) -> Float[Tensor, "B E H"]:
         """Run all experts of all readers."""
-        return [expert(each) for experts, each in zip(self.experts, read, strict=True) for expert in _list(experts)]
+        return torch.cat([bank(_list(experts), each) for experts, each in zip(self.experts, read, strict=True)], dim=1)
 
     def gate(self, reader: int, x: Float[Tensor, "B d"]) -> Float[Tensor, "B E"]:
         """Weigh the experts for one reader."""
         weights: Tensor = self.gates[reader](x)
         return weights
 
-    def fuse(
-        self, experts: Sequence[Float[Tensor, "B H"]], gates: Sequence[Float[Tensor, "B E"]], readers: Sequence[int]
-    ) -> Float[Tensor, "t B H"]:
-        """Sum the experts for some readers: by the gate, and its own experts once more by the residual."""
-        return mixture(experts, [self._with_residual(r, gate) for r, gate in zip(readers, gates, strict=True)])
+    def weights(self, gates: Sequence[Float[Tensor, "B E"]], readers: Sequence[int]) -> Float[Tensor, "B t E"]:
+        """Return what some readers take of every expert: by the gate, and of its own once more by the residual."""
+        return torch.stack([self._with_residual(r, gate) for r, gate in zip(readers, gates, strict=True)], dim=1)
 
     def _with_residual(self, reader: int, gate: Float[Tensor, "B E"]) -> Float[Tensor, "B E"]:
         """Add what a reader takes of its own experts whatever its gate says."""
