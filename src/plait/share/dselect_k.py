@@ -12,8 +12,11 @@ from plait import schema
 
 __all__ = ["DSelectK"]
 
-_SETTLED = 1e-6
+_FLAT = 1e-6
 """A bit this near to 0 or 1 adds no entropy: its logarithm would be infinite."""
+
+_SETTLED = 0.05
+"""A bit this near to 0 or 1 is one in evaluation: the smooth step is flat there, and training takes long over the rest."""
 
 
 @final
@@ -25,6 +28,9 @@ class DSelectK(nn.Module):
     with i the k selectors, z_i one number per bit of an expert's number, and S the smooth step: 0 up to -w/2, 1 from w/2
     on, -2 (z/w)^3 + 3/2 (z/w) + 1/2 between. A selector whose numbers have all left (-w/2, w/2) gives one expert the weight
     1 and every other exactly 0. a and z are learned numbers (a static gate), or linear in the input (one for each example).
+
+    In evaluation a bit within 0.05 of 0 or 1 is taken for 0 or 1, so that a gate that has all but decided is as sparse as
+    one that has.
 
     To get there sooner, `entropy` times the entropy of every selector, which is that of its bits, is added to the objective.
 
@@ -42,7 +48,8 @@ class DSelectK(nn.Module):
 
     Relations:
         Where E is no power of two the paper punishes codes without an expert; here a code beyond the last expert stands for
-        one of the first again, so that every code counts and the weights always add up to 1.
+        one of the first again, so that every code counts and the weights always add up to 1. The paper does not
+        round in evaluation.
     """
 
     class Settings(schema.Settings):
@@ -77,6 +84,8 @@ class DSelectK(nn.Module):
         bits = self._smooth_step(numbers[..., 1:])
         if self.training and self.entropy and torch.is_grad_enabled():
             self._added.append(self.entropy * _entropy(bits))
+        if not self.training:
+            bits = torch.where((bits - 0.5).abs() > 0.5 - _SETTLED, bits.round(), bits)
         weights = (torch.softmax(numbers[..., 0], dim=1)[..., None] * self._select(bits)).sum(1)
         return weights.expand(x.shape[0], -1)
 
@@ -104,6 +113,6 @@ class DSelectK(nn.Module):
 
 def _entropy(bits: Float[Tensor, "b k m"]) -> Float[Tensor, ""]:
     """Return the codes' entropy, summed over selectors and averaged over rows: bits are independent, so theirs add up."""
-    within = bits.clamp(_SETTLED, 1 - _SETTLED)
+    within = bits.clamp(_FLAT, 1 - _FLAT)
     total: Tensor = -(within * within.log() + (1 - within) * (1 - within).log()).sum()
     return total / max(1, bits.shape[0])

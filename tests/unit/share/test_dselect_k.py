@@ -89,6 +89,17 @@ def test_settled_selectors_give_exact_zeros_and_finite_gradients() -> None:
     assert gate.bias.grad.isfinite().all()
 
 
+def test_evaluation_rounds_what_has_all_but_decided_and_nothing_else() -> None:
+    gate = DSelectK(3, 4, DSelectK.Settings(selectors=1))
+    with torch.no_grad():
+        gate.bias.copy_(torch.tensor([0.0, 0.4, 0.0]))
+    almost = smooth_step(0.4, 1.0)
+    assert 0.95 < almost < 1
+    x = torch.randn(1, 3)
+    assert torch.allclose(gate(x)[0], torch.tensor([1 - almost, almost, 1 - almost, almost]) / 2)
+    assert torch.equal(gate.eval()(x)[0], torch.tensor([0.0, 0.5, 0.0, 0.5]))
+
+
 def test_nothing_is_remembered_without_gradient_or_in_evaluation() -> None:
     gate = DSelectK(3, 4, DSelectK.Settings())
     with torch.no_grad():
