@@ -42,8 +42,11 @@ def loss_edges(losses: Float[Tensor, "*draws T"]) -> list[list[GradientEdge | No
     if losses.ndim == 1:
         return [_behind_stack(losses)]
     stack = losses.grad_fn
-    if stack is not None and stack.name() == "StackBackward0":
-        return [_of_stack(node, losses.shape[1]) for node, _ in stack.next_functions]
+    if stack is None:
+        return [[None] * losses.shape[1] for _ in losses]
+    draws = [node for node, _ in stack.next_functions]
+    if stack.name() == "StackBackward0" and all(node is None or node.name() == "StackBackward0" for node in draws):
+        return [[None] * losses.shape[1] if node is None else _of_stack(node) for node in draws]
     return [_behind_stack(draw) for draw in losses]
 
 
@@ -111,15 +114,10 @@ def _behind_stack(losses: Float[Tensor, "T"]) -> list[GradientEdge | None]:
     if losses.grad_fn is None:
         return [None] * len(losses)
     if losses.grad_fn.name() == "StackBackward0":
-        return _of_stack(losses.grad_fn, len(losses))
+        return _of_stack(losses.grad_fn)
     return [torch.autograd.graph.get_gradient_edge(loss) for loss in losses]
 
 
-def _of_stack(stack: Node | None, count: int) -> list[GradientEdge | None]:
-    """Return the edges behind a stack of `count` losses; a draw without any gradient has no stack."""
-    if stack is None:
-        return [None] * count
-    if stack.name() != "StackBackward0":
-        message = f"a draw's losses should be joined by torch.stack, found {stack.name()}"
-        raise AssertionError(message)
+def _of_stack(stack: Node) -> list[GradientEdge | None]:
+    """Return what was stacked; nothing for a number without gradient."""
     return [None if node is None else GradientEdge(node, number) for node, number in stack.next_functions]

@@ -1,6 +1,6 @@
 """The gradients of all tasks side by side, where the tasks part or at the parameters, and the way back from there."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Final, final
 
 import torch
@@ -89,25 +89,38 @@ class Jacobian:
             jacobian._reach(mixed, found.far)
         return jacobian
 
-    def gramian(self, other: "Jacobian | None" = None) -> Float[Tensor, "t t"]:
-        """Return the inner products <J_s, J_t> in fp32.
+    def gramian(self) -> Float[Tensor, "t t"]:
+        """Return the inner products <J_s, J_t> in fp32."""
+        device = next((t.device for t in [p for p in self.places if isinstance(p, Tensor)] + self._some()), None)
+        total = torch.zeros(len(self.rows), len(self.rows), device=device)
+        for number, place in enumerate(self.places):
+            rows = [row[number] for row in self.rows]
+            if isinstance(place, Mixture):
+                total += place.products([row if isinstance(row, list) else None for row in rows], total)
+            else:
+                total += _products(_tensors(rows), total)
+        return total
+
+    def pooled(self, leaves: Set[int]) -> Float[Tensor, "t n"]:
+        """Return the gradients summed over the examples, in fp32: those of constants added at the places.
+
+        They may be compared between two draws, whose examples have nothing in common by themselves.
 
         Args:
-            other: the same tasks in another draw, at leaves; the products are then of its rows (columns) with these.
+            leaves: ids of the leaves that count, as they are.
         """
-        device = next((place.device for place in self.places if isinstance(place, Tensor)), None)
-        first = next((row for rows in self.rows for row in rows if isinstance(row, Tensor)), None)
-        vector = next((row[0][1] for rows in self.rows for row in rows if isinstance(row, list) and row), None)
-        some = first if first is not None else vector
-        total = torch.zeros(len(self.rows), len(self.rows), device=device if some is None else some.device)
+        parts = []
         for number, place in enumerate(self.places):
-            left = [row[number] for row in self.rows]
+            rows = [row[number] for row in self.rows]
             if isinstance(place, Mixture):
-                total += place.products([row if isinstance(row, list) else None for row in left], total)
-            else:
-                right = None if other is None else _tensors([row[number] for row in other.rows])
-                total += _products(_tensors(left), right, total)
-        return total
+                parts.append(place.pooled([row if isinstance(row, list) else None for row in rows]))
+                continue
+            some = next((row for row in rows if isinstance(row, Tensor)), None)
+            if some is not None and (not isinstance(place, Tensor) or id(place) in leaves):
+                flat = [_pool(row, isinstance(place, Tensor)) if isinstance(row, Tensor) else None for row in rows]
+                width = next(line for line in flat if line is not None)
+                parts.append(torch.stack([torch.zeros_like(width) if line is None else line for line in flat]))
+        return torch.cat(parts, dim=1) if parts else torch.zeros(len(self.rows), 0)
 
     def combine(self, weights: Float[Tensor, "t"]) -> list[Tensor | None]:
         """Return sum_t w_t J_t per place; at a mixture as gradient of its vectors."""
@@ -159,6 +172,12 @@ class Jacobian:
         if edges and wanted:
             torch.autograd.backward([edge for edge, _ in edges], [vector for _, vector in edges], inputs=wanted)
 
+    def _some(self) -> list[Tensor]:
+        """Return some gradients, to know where they lie."""
+        every = [row for rows in self.rows for row in rows]
+        vectors = [row[0][1] for row in every if isinstance(row, list) and row]
+        return [row for row in every if isinstance(row, Tensor)] + vectors
+
     def _reach(self, mixed: Sequence[Mixture], far: Sequence[Tensor]) -> None:
         """Fill `.grad` of what is a task's own but lies behind a mixture: its gate."""
         sums = [
@@ -207,17 +226,19 @@ def _tensors(rows: Sequence[Row | None]) -> list[Tensor | None]:
     return [row if isinstance(row, Tensor) else None for row in rows]
 
 
-def _products(
-    left: Sequence[Tensor | None], right: Sequence[Tensor | None] | None, like: Float[Tensor, "t t"]
-) -> Float[Tensor, "t t"]:
+def _pool(row: Tensor, leaf: bool) -> Tensor:
+    """Sum a gradient over its examples; that of a leaf has none."""
+    return row.float().flatten() if leaf else row.sum(0, dtype=torch.float32).flatten()
+
+
+def _products(rows: Sequence[Tensor | None], like: Float[Tensor, "t t"]) -> Float[Tensor, "t t"]:
     """Return the inner products of the tasks' gradients at one place."""
     found = torch.zeros_like(like)
-    size = max((row.numel() for row in left if row is not None), default=0)
+    size = max((row.numel() for row in rows if row is not None), default=0)
     for start in range(0, size, _PIECE):
-        one = _piece(left, start, like)
-        two = one if right is None else _piece(right, start, like)
-        if one is not None and two is not None:
-            found += one @ two.T
+        piece = _piece(rows, start, like)
+        if piece is not None:
+            found += piece @ piece.T
     return found
 
 

@@ -60,6 +60,14 @@ class Mixture:
         index = torch.tensor(owners, dtype=torch.long, device=like.device)
         return torch.zeros_like(like).index_put((index[:, None], index[None, :]), found, accumulate=True)
 
+    def pooled(self, rows: Sequence[Vectors | None]) -> Float[Tensor, "t n"]:
+        """Return the gradients at the experts, summed over the examples."""
+        found = self.weights.new_zeros(len(rows), self.experts.shape[1], self.experts.shape[2], dtype=torch.float32)
+        for line, row in zip(found, rows, strict=True):
+            for place, vector in row or []:
+                line += self.weights[:, place].float().T @ vector.float()
+        return found.flatten(1)
+
     def combine(self, rows: Sequence[Vectors | None], factors: Sequence[float]) -> Float[Tensor, "t B H"] | None:
         """Return what is sent back from the mixed vectors for sum_i factor_i g_i."""
         first = next((vector for row in rows for _, vector in row or []), None)

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from plait.errors import RecipeError, nearest
+from plait.errors import DataError, RecipeError, nearest
 
-__all__ = ["by_task", "known", "numbers_of", "shares"]
+__all__ = ["by_task", "known", "not_negative", "numbers_of", "shares"]
 
 
 def by_task(key: str, values: Mapping[str, float], names: Sequence[str]) -> list[float]:
@@ -60,3 +60,17 @@ def shares(weights: Float[Tensor, "T"], present: Bool[Tensor, "T"]) -> Float[Ten
     total = weights.sum()
     even = torch.where(total > 0, weights * len(weights) / total.clamp(min=1e-30), 1.0)
     return even * present / present.sum().clamp(min=1)
+
+
+def not_negative(kind: str, losses: Float[Tensor, "T"], names: Sequence[str]) -> None:
+    """Refuse negative losses, for a method that takes their logarithms.
+
+    Raises:
+        DataError: a loss is negative.
+    """
+    for name, loss in zip(names, losses.tolist(), strict=True):
+        if loss < 0:
+            raise DataError(
+                f"`balance: {kind}` should see losses of 0 or more, because it works with their logarithms. Found "
+                f"{loss:.4g} for task `{name}`. Choose another method, such as `uncertainty`, or another loss for the task."
+            )

@@ -1,0 +1,223 @@
+"""Every body with every balancer: on looked-up rows and a dense table, with all labels and with some missing."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+import torch
+from jaxtyping import config
+from torch import Tensor, nn
+
+from plait.balance import (
+    COSMOS,
+    CRMOGM,
+    DBMTL,
+    DWA,
+    FAMO,
+    IMTLG,
+    IMTLL,
+    MGDA,
+    PBI,
+    PCD,
+    STCH,
+    AlignedMTL,
+    AutoLambda,
+    Average,
+    Balancer,
+    CAGrad,
+    ConFIG,
+    Curriculum,
+    DualProj,
+    ExcessMTL,
+    FairGrad,
+    Feedback,
+    Fixed,
+    GeometricMean,
+    GradDrop,
+    GradNorm,
+    GradVac,
+    Krum,
+    Maximum,
+    MetaBalance,
+    MoCo,
+    MoDo,
+    NashMTL,
+    Pareto,
+    PCGrad,
+    RandomWeights,
+    SDMGrad,
+    Sum,
+    TrimmedMean,
+    Uncertainty,
+    UPGrad,
+    Validation,
+    build_balancer,
+)
+from plait.encode.ids import FusedEmbedding
+from plait.share import (
+    MTAN,
+    PLE,
+    SNR,
+    STAR,
+    STEM,
+    Adapters,
+    AdaTT,
+    CrossStitch,
+    HoME,
+    Inputs,
+    MMoE,
+    PEPNet,
+    Separate,
+    SharedBottom,
+    Sharing,
+    build_sharing,
+)
+from plait.share.dselect_k import DSelectK
+from plait.share.gates import OneGate
+
+NAMES = ["a", "b", "c"]
+
+
+SHARING = [
+    Separate.Settings(layers=[8]),
+    SharedBottom.Settings(layers=[8]),
+    MMoE.Settings(experts=2, expert=[8]),
+    MMoE.Settings(experts=2, expert=[8], gate=OneGate()),
+    MMoE.Settings(experts=2, expert=[8], gate=DSelectK.Settings(selectors=1)),
+    PLE.Settings(levels=2, shared_experts=1, task_experts=1, expert=[8]),
+    STEM.Settings(shared_experts=1, expert=[8]),
+    HoME.Settings(groups=[["a", "c"]], meta=[8], expert=[8], shared_experts=1, group_experts=1, rank=2),
+    PEPNet.Settings(domain_features=["t.x"], personal_features=["t.y"], layers=[8], gate=4),
+    STAR.Settings(domain="t.x", layers=[8], auxiliary=4),
+    SNR.Settings(subnetworks=2, layers=[8, 8]),
+    CrossStitch.Settings(layers=[8]),
+    MTAN.Settings(layers=[8], attention=2),
+    Adapters.Settings(layers=[8, 8], rank=2),
+    AdaTT.Settings(levels=2, task_experts=1, expert=[8]),
+]
+INPUTS = Inputs(12, {"t/t.x": (0, 4), "t/t.y": (4, 8)}, {"t.x": 20, "t.y": 20}, NAMES)
+BALANCE = [
+    Average.Settings(),
+    Fixed.Settings(weights={"a": 2.0}),
+    Maximum.Settings(),
+    Uncertainty.Settings(),
+    Validation.Settings(),
+    Curriculum.Settings(),
+    Feedback.Settings(),
+    Pareto.Settings(method="linear", preferences={"a": 2.0}),
+    Pareto.Settings(method="chebyshev"),
+    Sum.Settings(),
+    RandomWeights.Settings(),
+    GeometricMean.Settings(),
+    STCH.Settings(weights={"a": 2.0}),
+    PBI.Settings(),
+    COSMOS.Settings(),
+    DWA.Settings(),
+    FAMO.Settings(),
+    IMTLL.Settings(),
+    UPGrad.Settings(),
+    UPGrad.Settings(at="representation"),
+    UPGrad.Settings(at="parameters"),
+    DualProj.Settings(),
+    PCGrad.Settings(),
+    GradVac.Settings(),
+    PCD.Settings(primary="c"),
+    MGDA.Settings(),
+    CAGrad.Settings(),
+    NashMTL.Settings(),
+    FairGrad.Settings(),
+    IMTLG.Settings(),
+    ConFIG.Settings(),
+    AlignedMTL.Settings(),
+    Krum.Settings(),
+    TrimmedMean.Settings(),
+    GradDrop.Settings(),
+    ExcessMTL.Settings(),
+    ExcessMTL.Settings(at="parameters"),
+    MoDo.Settings(),
+    SDMGrad.Settings(),
+    CRMOGM.Settings(of="cagrad"),
+    GradNorm.Settings(),
+    DBMTL.Settings(),
+    DBMTL.Settings(at="parameters"),
+    MoCo.Settings(),
+    MoCo.Settings(at="parameters"),
+    MetaBalance.Settings(target="c"),
+    MetaBalance.Settings(at="parameters"),
+    AutoLambda.Settings(every=2),
+]
+
+
+@pytest.fixture
+def _shapes_unchecked() -> Iterator[None]:
+    """The suites have checked the shapes of every part; here the checks would take most of the time."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("_shapes_unchecked")
+@pytest.mark.parametrize("sharing", SHARING, ids=lambda s: s.kind)
+@pytest.mark.parametrize("balance", BALANCE, ids=lambda s: s.kind + getattr(s, "at", "")[:3])
+def test_every_body_with_every_balancer(sharing, balance) -> None:
+    """With looked-up rows and with a dense table, with all labels and with some missing: two steps each."""
+    for sparse, missing in product([True, False], [True, False]):
+        torch.manual_seed(3)
+        body = build_sharing(sharing, INPUTS, 3)
+        heads = nn.ModuleList(nn.Linear(body.width, 1) for _ in NAMES)
+        table = FusedEmbedding(20, 4, body.views) if sparse else nn.Embedding(20, 4 * body.views)
+        small = Small(body, heads, table, missing)
+        balancer = build_balancer(balance, NAMES, [1.0, 1.0, 0.5])
+        balancer.begin(small.shared)
+        for _ in range(2):
+            small.train_once(balancer)
+
+
+class Small:
+    """A body on one table with a head per task; where labels are missing the second task has none at all."""
+
+    def __init__(self, body: Sharing, heads: nn.ModuleList, table: nn.Module, missing: bool) -> None:
+        self.body, self.heads, self.table = body, heads, table
+        self.tasks = [0, 2] if missing else [0, 1, 2]
+        self.own = [[*heads[t].parameters(), *body.own(t)] for t in range(3)]
+        mine = {id(p) for some in self.own for p in some}
+        dense = [] if isinstance(table, FusedEmbedding) else list(table.parameters())
+        self.shared = [p for p in [*body.parameters(), *dense] if id(p) not in mine]
+
+    def losses(self) -> Tensor:
+        codes = torch.randint(1, 20, (16, 3), dtype=torch.int32)
+        observed = torch.rand(3, 16) < 0.6
+        found = self.table(codes)
+        views = self.body.views
+        x = found if isinstance(self.table, FusedEmbedding) else found.unflatten(2, (views, 4)).permute(2, 0, 1, 3)
+        hidden = self.body(x.flatten(2), self.tasks, None if self.body.domain is None else codes[:, 0].long())
+        each = [torch.zeros(())] * 3
+        for task, vectors in zip(self.tasks, hidden, strict=True):
+            errors = self.heads[task](vectors)[:, 0] - task - codes[:, 0] / 10
+            each[task] = errors.square()[observed[task]].mean()
+        return torch.stack(each)
+
+    def train_once(self, balancer: Balancer) -> None:
+        draws = [self.losses() for _ in range(balancer.draws)]
+        looked = self.table.take() if isinstance(self.table, FusedEmbedding) else []
+        added = self.body.penalty()
+        if added is not None:
+            added.backward(retain_graph=True)
+        present = torch.tensor([task in self.tasks for task in range(3)])
+        values = draws[0] if len(draws) == 1 else torch.stack(draws)
+        there = present if len(draws) == 1 else present.expand(len(draws), -1)
+        shared = [*self.shared, *(rows for _, rows in looked)]
+        weights = balancer.backward(values, there, shared, self.own)
+        assert weights.isfinite().all()
+        assert bool((weights[~present] == 0).all())
+        grads = [tensor.grad for tensor in [*shared, *(p for some in self.own for p in some)]]
+        assert all(gradient is None or gradient.isfinite().all() for gradient in grads)
+        assert any(rows.grad is not None and rows.grad.any() for _, rows in looked) or not looked
+        if 1 not in self.tasks:
+            assert all(p.grad is None or not p.grad.any() for p in self.own[1])
+        with torch.no_grad():
+            for tensor in [*self.shared, *(p for some in self.own for p in some), *balancer.parameters()]:
+                if tensor.grad is not None:
+                    tensor -= 0.01 * tensor.grad
+                    tensor.grad = None
+        balancer.after_step(lambda: self.losses().detach())
