@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from bench import machine, pieces
+from bench.balancing import balancing
 from bench.page import write_page
 from bench.plan import FULL, QUICK, Plan
 from bench.preparing import preparing
@@ -22,7 +23,7 @@ from bench.recipes import generated_recipe
 from bench.tables import generated
 from bench.throughput import throughput
 
-PARTS = ("throughput", "quality", "preparing", "pieces")
+PARTS = ("throughput", "quality", "preparing", "pieces", "balancing")
 
 
 def main() -> None:
@@ -61,16 +62,13 @@ def _part(part: str, plan: Plan, found: dict[str, Any]) -> dict[str, Any]:
         return quality(plan)
     if part == "preparing":
         return preparing(plan)
+    if part == "balancing":
+        return balancing(plan)
     torch.set_num_threads(plan.threads)
-    path = generated(plan.cache, plan.rows)
-
-    def recipe(tasks: int) -> dict[str, Any]:
-        return generated_recipe(path, tasks=tasks, batch=plan.batch)
-
+    recipe = generated_recipe(generated(plan.cache, plan.rows), batch=plan.batch)
     measured = {
-        "feeding": pieces.feeding(recipe(2), plan.cache, plan.batch, plan.piece),
+        "feeding": pieces.feeding(recipe, plan.cache, plan.batch, plan.piece),
         "embeddings": pieces.embeddings(plan.piece),
-        "balancing": pieces.balancing(recipe, plan.cache, ("average", "uncertainty", "upgrad"), plan.piece),
     }
     print(json.dumps(measured, indent=1))
     return measured

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from bench import flops
@@ -25,6 +26,8 @@ def write_page(found: Mapping[str, Any], path: Path) -> None:
         lines += [*_preparing(found["preparing"], found), ""]
     if "pieces" in found:
         lines += [*_pieces(found["pieces"]), ""]
+    if "balancing" in found:
+        lines += [*_balancing(found["balancing"]), ""]
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 
@@ -153,18 +156,44 @@ def _preparing(part: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
 
 
 def _pieces(part: Mapping[str, Any]) -> list[str]:
-    feeding, embeddings, balancing = part["feeding"], part["embeddings"], part["balancing"]
-    base = balancing["average"]
+    feeding, embeddings = part["feeding"], part["embeddings"]
     rates = ", ".join(f"{name.replace('_', ' ')} {rate:,.0f}" for name, rate in embeddings.items())
-    lines = [
+    return [
         "## The pieces",
         "",
         f"- Feeding, batches of 4096 with labels, {feeding['columns']:.0f} packed columns:"
         f" {feeding['rows_per_second'] / 1e6:.1f} million rows/s.",
         f"- Embeddings, 26 columns of 100,000 values, width 16, from look-up to update, rows/s: {rates}.",
     ]
-    for name, cost in balancing.items():
-        if name != "average":
-            ratios = ", ".join(f"{key.split('_')[0]} tasks × {ms / base[key]:.2f}" for key, ms in cost.items())
-            lines.append(f"- A step with `{name}` against `average`: {ratios}.")
+
+
+def _balancing(part: Mapping[str, Any]) -> list[str]:
+    """Write what methods cost, the dearest last."""
+    base = part["average"]
+    others = {kind: one for kind, one in part.items() if kind != "average"}
+    lines = [
+        "## What balancing costs",
+        "",
+        "Census, the MMoE of the race, batch 4096, bf16. A step of each method against a step of `average`, in turns in one",
+        "process; memory is the most that a process of its own ever held, imports and tables included, against that of",
+        f"`average` ({base['6']['peak_mb']:,.0f} MB with six tasks). Where gradients are taken is each method's own default."
+        " Methods that",
+        "read several batches a step are charged for all.",
+        "",
+        "| method | 2 tasks | 6 tasks | memory, 6 tasks | batches a step |",
+        "|---|---|---|---|---|",
+    ]
+    for kind, one in sorted(others.items(), key=lambda item: item[1]["6"]["ratio"]):
+        two = f"× {one['2']['ratio']:.2f}" if "2" in one else "needs more tasks"
+        memory = one["6"]["peak_mb"] / base["6"]["peak_mb"]
+        lines.append(f"| `{kind}` | {two} | × {one['6']['ratio']:.2f} | × {memory:.2f} | {one['6']['draws']:.0f} |")
+    for tasks in ("2", "6"):
+        able = [one[tasks] for one in others.values() if tasks in one]
+        ratios = [one["ratio"] for one in able]
+        memory = max(one["peak_mb"] for one in able) / base[tasks]["peak_mb"]
+        lines += [
+            "",
+            f"{tasks} tasks: the median of {len(ratios)} methods costs × {median(ratios):.2f}, the dearest ×"
+            f" {max(ratios):.2f}; memory at most × {memory:.2f}.",
+        ]
     return lines

@@ -1,9 +1,7 @@
-"""The pieces by themselves: feeding, embedding updates, what a balancing method costs."""
+"""The pieces by themselves: feeding, embedding updates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +10,12 @@ from torch import Tensor, nn
 
 from bench.machine import best_of
 from plait.data.batches import Batches, gather
-from plait.data.columns import Prepared
 from plait.data.prepare import prepare
 from plait.encode.ids import FusedEmbedding
 from plait.recipe import load_recipe
-from plait.run.build import build_balance, build_model
-from plait.train.job import Job
-from plait.train.judge import Judge
-from plait.train.precision import fast_products
 from plait.train.rows import RowAdagrad, RowAdam, gather_looked
 
-__all__ = ["balancing", "embeddings", "feeding"]
-
-_CPU = torch.device("cpu")
+__all__ = ["embeddings", "feeding"]
 
 
 def feeding(recipe: dict[str, Any], cache: Path, batch: int, seconds: float) -> dict[str, float]:
@@ -72,22 +63,3 @@ def _plain(tables: nn.ModuleList, codes: Tensor, optimiser: torch.optim.Optimize
     optimiser.zero_grad()
     torch.autograd.backward(torch.stack([vectors.square().sum() for vectors in found]).sum())
     optimiser.step()
-
-
-def balancing(
-    recipe_of: Callable[[int], dict[str, Any]], cache: Path, kinds: tuple[str, ...], seconds: float
-) -> dict[str, dict[str, float]]:
-    """Return milliseconds per step of balancing methods with two and six tasks, all else equal."""
-    found: dict[str, dict[str, float]] = {}
-    for tasks in (2, 6):
-        prepared: Prepared | None = None
-        for kind in kinds:
-            recipe = load_recipe(recipe_of(tasks) | {"balance": {"kind": kind}})
-            prepared = prepared or prepare(recipe.schema_, cache, cache / "prepared")
-            model = build_model(recipe, prepared.layout).train()
-            judge = Judge(dict.fromkeys(recipe.tasks, True), 1)
-            job = Job(model, prepared, build_balance(recipe, prepared.layout), recipe.train, judge, recipe.seed, _CPU)
-            again = partial(job.advance, next(job.supply.epoch(0, 0)), 0.0)
-            with fast_products(_CPU):
-                found.setdefault(kind, {})[f"{tasks}_tasks_ms"] = 1e3 * best_of(again, seconds)
-    return found

@@ -36,12 +36,12 @@ def census_recipe(path: Path, kind: Kind = "mmoe", **train: object) -> dict[str,
     }
 
 
-def generated_recipe(path: Path, kind: Kind = "mmoe", tasks: int = 2, **train: object) -> dict[str, Any]:
-    """Two labels of the generated table, or up to six with thresholds on its first numbers."""
+def generated_recipe(path: Path, kind: Kind = "mmoe", **train: object) -> dict[str, Any]:
+    """Two labels of the generated table."""
     names = pq.read_schema(path).names
     features: dict[str, Any] = {f"shop.{name}": "category" for name in names if name[0] == "c"}
     features |= {f"shop.{name}": "number" for name in names if name[0] == "n"}
-    labels = {"y0": "y0 = 1", "y1": "y1 = 1"} | {f"n{i:02d}": f"n{i:02d} > 0.5" for i in range(max(0, tasks - 2))}
+    labels = {"y0": "y0 = 1", "y1": "y1 = 1"}
     return {
         "name": "generated",
         "tables": {"shop": {"source": str(path)}},

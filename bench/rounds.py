@@ -73,7 +73,7 @@ class Contestant:
 
 
 def race(
-    contestants: Sequence[Contestant], rounds: int, seconds: float, batch: int, threads: int
+    contestants: Sequence[Contestant], rounds: int, seconds: float, batch: int, threads: int, most: int
 ) -> dict[str, dict[str, float]]:
     """Let contestants take turns.
 
@@ -83,6 +83,7 @@ def race(
         seconds: about how long a turn is.
         batch: rows of a step; a turn is a whole number of them.
         threads: how many each gets.
+        most: the longest a turn may be, in rows: one pass over the training part, since not everybody goes on by itself.
 
     Returns:
         Per contestant the best and the median rows per second; without those that failed.
@@ -93,7 +94,8 @@ def race(
         sizes = {}
         for contestant in contestants:
             contestant.turn(2 * batch)  # the first steps allocate
-            sizes[contestant.name] = max(2, round(contestant.turn(4 * batch) * seconds / batch)) * batch
+            wanted = max(2, round(contestant.turn(4 * batch) * seconds / batch))
+            sizes[contestant.name] = min(wanted, most // batch) * batch
         for _ in range(rounds):
             for contestant in contestants:
                 contestant.rates.append(contestant.turn(sizes[contestant.name]))

@@ -34,10 +34,10 @@ def throughput(plan: Plan, capacity: dict[str, float]) -> dict[str, Any]:
     python = environment(plan.cache)
     found: dict[str, Any] = {}
     for table in plan.tables:
-        arrays, width = _arrays(table, plan)
+        arrays, width, most = _arrays(table, plan)
         for kind in ("mmoe", "shared_bottom"):
             contestants = [*_peers(python, arrays, kind, plan), *_plait(table, kind, plan)]
-            rates = race(contestants, plan.rounds, plan.turn, plan.batch, plan.threads)
+            rates = race(contestants, plan.rounds, plan.turn, plan.batch, plan.threads, most)
             work = flops.mmoe(width) if kind == "mmoe" else flops.shared_bottom(width)
             found[f"{table} {kind}"] = {
                 "rates": rates,
@@ -55,8 +55,8 @@ def throughput(plan: Plan, capacity: dict[str, float]) -> dict[str, Any]:
     return found
 
 
-def _arrays(table: str, plan: Plan) -> tuple[Path, int]:
-    """Return the arrays for those that want them ready, and the width of the joint input."""
+def _arrays(table: str, plan: Plan) -> tuple[Path, int, int]:
+    """Return the arrays for those that want them ready, the width of the joint input, and the rows to train on."""
     if table == "census":
         path = census()
         categories, numbers = census_columns(path), CENSUS_NUMBERS
@@ -66,7 +66,7 @@ def _arrays(table: str, plan: Plan) -> tuple[Path, int]:
         categories, numbers = [f"c{i:02d}" for i in range(18)], [f"n{i:02d}" for i in range(60)]
         labels, train = ["y0", "y1"], plan.rows
     folder = ready(path, plan.cache / f"ready-{path.stem}", categories, numbers, labels, train)
-    return folder, 16 * len(categories) + len(numbers)
+    return folder, 16 * len(categories) + len(numbers), train
 
 
 def _peers(python: Path, arrays: Path, kind: Kind, plan: Plan) -> list[Contestant]:

@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from plait.train.job import Job
 from plait.train.judge import Judge
 from plait.train.memory import kept_memory
 from plait.train.precision import fast_products
+from plait.train.supply import Draw
 
 
 def main() -> None:
@@ -32,14 +34,20 @@ def main() -> None:
     judge = Judge(dict.fromkeys(recipe.tasks, True), recipe.train.patience)
     job = Job(model, prepared, build_balance(recipe, prepared.layout), recipe.train, judge, recipe.seed, device)
 
+    def endless() -> Iterator[list[Draw]]:
+        while True:  # a turn may be longer than an epoch
+            yield from job.supply.epoch(job.progress.epoch, 0)
+            job.progress.epoch += 1
+
+    draws = endless()
+
     def train(rows: int) -> float:
-        steps = -(-rows // recipe.train.batch)
-        start = since = time.perf_counter()
-        for _, draws in zip(range(steps), job.supply.epoch(job.progress.epoch, 0), strict=False):
-            job.advance(draws, since)
+        start, before = time.perf_counter(), job.progress.examples
+        while job.progress.examples - before < rows:
             since = time.perf_counter()
-        job.progress.epoch += 1
-        return time.perf_counter() - start
+            job.advance(next(draws), since)
+        # The last batch of an epoch is a small one: what was trained on counts, not what was asked for.
+        return (time.perf_counter() - start) * rows / (job.progress.examples - before)
 
     with fast_products(device), kept_memory():
         take_turns(train)

@@ -96,4 +96,5 @@ def _line(one: Standing) -> str:
     if one.refused:
         return f"  {one.method:26} refused: {one.refused}"
     value, low, high = (100 * number for number in (one.gain.value, one.gain.low, one.gain.high))
-    return f"  {one.method:26} {value:+7.2f} %  [{low:+.2f} to {high:+.2f}]  {one.verdict:6}  cost {one.cost:.2f}"
+    sure = f"[{low:+.2f} to {high:+.2f}]  {one.verdict}" if isfinite(low) else "(too few seeds for an interval)"
+    return f"  {one.method:26} {value:+7.2f} %  {sure}  cost {one.cost:.2f}"

@@ -182,20 +182,27 @@ _WORDS: Final = {
     "conflicting": "made up: a noisy quantity beside a rare yes, with opposed tastes for every other user",
 }
 
+
+def _named(domain: str | None, personal: list[str]) -> dict[str, Any]:
+    """Name the features that some bodies want to be told."""
+    found: dict[str, Any] = {"personal_features": personal}
+    return found if domain is None else found | {"domain": domain, "domain_features": [domain]}
+
+
 GROUNDS: Final[Mapping[str, Ground]] = {
     "census": Ground(
         "KDD census, all 199,523 rows to train and 99,762 to test: income, never married",
         _census_recipe(),
         _census,
         size=(128, 64),
-        named={"domain": "people.class_of_worker", "features": ["people.age"], "person": ["people.age"]},
+        named=_named(domain="people.class_of_worker", personal=["people.age", "people.sex"]),
     ),
     "movielens_small": Ground(
         "MovieLens, 100,004 ratings of 9,125 films: like, stars, next film, genre from the title",
         _MOVIES,
         _copies("movielens_small/ratings.parquet", "movielens_small/movies.parquet"),
         needs=("movielens_small/ratings.parquet", "movielens_small/movies.parquet"),
-        named={"domain": "movies.genres", "features": ["movies.genres"], "person": ["users.userId"]},
+        named=_named(domain=None, personal=["users.userId"]) | {"domain_features": ["movies.genres"]},
     ),
     "hillstrom": Ground(
         "51,153 e-mails of a shop: visit, conversion, spend",
@@ -203,7 +210,7 @@ GROUNDS: Final[Mapping[str, Ground]] = {
         _copies("hillstrom/email.parquet"),
         needs=("hillstrom/email.parquet",),
         size=(32, 16),
-        named={"domain": "email.segment", "features": ["email.segment"], "person": ["email.channel"]},
+        named=_named(domain="email.segment", personal=["email.channel", "email.history_segment"]),
         chain={"conversion": "visit", "spend": "conversion"},
     ),
     "beibei": Ground(
@@ -211,7 +218,7 @@ GROUNDS: Final[Mapping[str, Ground]] = {
         _BEIBEI,
         _beibei,
         needs=("beibei_behaviours/cart.parquet", "beibei_behaviours/buy.parquet"),
-        named={"domain": "pairs.user", "features": ["pairs.item"], "person": ["pairs.user"]},
+        named=_named(domain=None, personal=["pairs.user", "pairs.item"]),
         chain={"buy": "cart"},
     ),
     **{
@@ -220,7 +227,7 @@ GROUNDS: Final[Mapping[str, Ground]] = {
             synthetic_recipe(relation),
             _made(relation),
             size=(24, 12),
-            named={"domain": "events.half", "features": ["events.half"], "person": ["events.user"]},
+            named=_named(domain="events.half", personal=["events.user"]),
         )
         for relation in RELATIONS
     },

@@ -55,7 +55,9 @@ How to read it:
 
 - **Budget.** All methods on one data set have the same optimiser, epochs, rows per step, width of embeddings and
   widths of layers; nothing is tuned per method. The epoch is chosen on the validation part, figures are of the test
-  part. What differs in cost is shown: seconds of an epoch as a multiple of the baseline's, one thread each.
+  part. What differs in cost is shown: seconds of an epoch as a multiple of the baseline's, one thread each, on a machine
+  with other work beside it; [speed](speed.md) has the cost of a step measured alone. Methods that read several batches a
+  step (`auto_lambda`, `modo`, `sdmgrad`) take as many times fewer steps.
 - **Baseline.** `{BASELINE}`: one network for all tasks, equal weights. Sharing methods run with equal weights,
   balancing methods on the shared bottom.
 - **Gain.** The mean over tasks of the relative gain against the baseline with the same seed; 95 % Student intervals

@@ -124,7 +124,9 @@ def recipe_of(lap: Lap) -> dict[str, Any]:
     tasks = {name: dict(task) for name, task in recipe["tasks"].items()}
     if lap.entrant.chain is not None:
         for child, parent in ground.chain.items():
-            tasks[child] |= {"given": parent, "chain": lap.entrant.chain}
+            # Relations between chances have no say in an amount; it is tied to its parent's chance then.
+            chain = lap.entrant.chain if tasks[child]["kind"] == "binary" or lap.entrant.chain == "dbmtl" else "esmm"
+            tasks[child] |= {"given": parent, "chain": chain}
     train = {**recipe["train"], "probes": 0, "threads": 1, "device": "cpu"}
     return {**recipe, "tasks": tasks, "model": model, "balance": dict(lap.entrant.balance), "train": train}
 
