@@ -25,6 +25,10 @@ _VARIANTS: Final[Sequence[tuple[str, str, Mapping[str, Any]]]] = (
     ("mmoe, dselect_k", "mmoe", {"gate": {"kind": "dselect_k", "selectors": 2}}),
 )
 """Bodies under a setting that the literature knows by another name."""
+_EXACT: Final[Sequence[tuple[str, Mapping[str, Any]]]] = tuple(
+    (f"{kind}, at parameters", {"kind": kind, "at": "parameters"}) for kind in ("pcgrad", "upgrad", "imtl_g")
+)
+"""Some methods with the gradients of the shared parameters, which are dearer, where others take those of what they give."""
 
 
 @final
@@ -49,6 +53,7 @@ def entrants(ground: Ground) -> list[Entrant]:
     found += [Entrant(name, "sharing", _sized(kind, ground, more), average) for name, kind, more in _VARIANTS]
     kinds = [kind for kind in _kinds(AnyBalance) if kind not in ("average", *_NEEDS_A_WORD)]
     found += [Entrant(kind, "balancing", bottom, {"kind": kind}) for kind in kinds]
+    found += [Entrant(name, "balancing", bottom, balance) for name, balance in _EXACT]
     if ground.chain:
         found += [Entrant(f"given: {kind}", "relation", bottom, average, kind) for kind in _kinds(AnyRelation)]
     return [*found, Entrant("each task alone", "alone", bottom, average)]
