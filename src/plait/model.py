@@ -22,8 +22,8 @@ from plait.layout import Group, Layout, Role
 from plait.share.base import Sharing
 from plait.share.parting import alias, part
 from plait.tasks.base import Head, TwoTower
-from plait.tasks.chain import Chain
-from plait.tasks.relation import Linked, Told
+from plait.tasks.relations.chain import Chain
+from plait.tasks.relations.relation import Linked, Told
 
 __all__ = ["HistoryRole", "MultiTaskModel"]
 

@@ -24,7 +24,7 @@ HEAVY: dict[str, set[str]] = {
     "duckdb": {"data/engine.py"},
     "transformers": {"encode/text.py"},
     "sentence_transformers": set(),
-    "torchjd": {"balance/borrowed.py"},
+    "torchjd": {"balance/gradients/borrowed.py"},
     "fastapi": {"serve/routes.py"},
     "uvicorn": {"serve/routes.py"},
     "tensorboard": {"train/board.py"},

@@ -76,10 +76,11 @@ def test_every_method_has_its_row(root: Path, folder: str) -> None:
     rows = (root / "docs" / "methods.md").read_text()
     parts = {"__init__", "base"}
     kinds: dict[str, str] = {}
-    for path in sorted((root / "src" / "plait" / folder).glob("*.py")):
+    home = root / "src" / "plait" / folder
+    for path in sorted(home.rglob("*.py")):
         kind = re.findall(r'kind: Literal\["(\w+)"\]', path.read_text())
         if path.stem not in parts:
-            kinds |= dict.fromkeys(kind, path.name)
+            kinds |= dict.fromkeys(kind, path.relative_to(home).as_posix())
     assert kinds, f"no method found in {folder}/"
     table = [line for line in rows.splitlines() if line.startswith("|")]
     missing = {

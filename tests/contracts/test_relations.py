@@ -1,10 +1,10 @@
 """Every built-in relation between tasks through the shipped suite."""
 
-from plait.tasks.aitm import AITM
-from plait.tasks.dbmtl import DBMTL
-from plait.tasks.escm2 import ESCM2
-from plait.tasks.esmm import ESMM
-from plait.tasks.relation import Relation
+from plait.tasks.relations.aitm import AITM
+from plait.tasks.relations.dbmtl import DBMTL
+from plait.tasks.relations.escm2 import ESCM2
+from plait.tasks.relations.esmm import ESMM
+from plait.tasks.relations.relation import Relation
 from plait.testing import RelationContract
 
 

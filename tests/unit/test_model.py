@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from plait.balance import AnyBalance
-from plait.balance.graph import loss_edges
-from plait.balance.jacobian import Jacobian
+from plait.balance.graph.jacobian import Jacobian
+from plait.balance.graph.walk import loss_edges
 from plait.data.batches import Batch, gather
 from plait.data.columns import Prepared
 from plait.data.prepare import prepare

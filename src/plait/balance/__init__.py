@@ -5,31 +5,31 @@ from typing import Annotated
 
 from pydantic import Field
 
-from plait.balance.auto_lambda import AutoLambda
-from plait.balance.bargain import IMTLG, AlignedMTL, ConFIG, FairGrad, NashMTL
 from plait.balance.base import Balancer, BalanceSettings
-from plait.balance.coordinates import GradDrop, Krum, TrimmedMean
-from plait.balance.curriculum import Curriculum
-from plait.balance.db_mtl import DBMTL
-from plait.balance.draws import MoDo, SDMGrad
-from plait.balance.excess import ExcessMTL
-from plait.balance.feedback import Feedback
-from plait.balance.gradients import Gradients
-from plait.balance.gradnorm import GradNorm
-from plait.balance.metabalance import MetaBalance
-from plait.balance.minimum_norm import MGDA, CAGrad
-from plait.balance.moco import MoCo
-from plait.balance.pareto import Pareto
-from plait.balance.preferences import COSMOS, PBI, STCH
-from plait.balance.priority import PCD
-from plait.balance.projection import DualProj, GradVac, PCGrad, UPGrad
-from plait.balance.rates import DWA, FAMO
-from plait.balance.scales import IMTLL
-from plait.balance.smoothed import CRMOGM
-from plait.balance.sums import GeometricMean, RandomWeights, Sum
-from plait.balance.uncertainty import Uncertainty
-from plait.balance.validation import Validation
-from plait.balance.weights import Average, Fixed, Maximum
+from plait.balance.gradients.auto_lambda import AutoLambda
+from plait.balance.gradients.bargain import IMTLG, AlignedMTL, ConFIG, FairGrad, NashMTL
+from plait.balance.gradients.coordinates import GradDrop, Krum, TrimmedMean
+from plait.balance.gradients.db_mtl import DBMTL
+from plait.balance.gradients.draws import MoDo, SDMGrad
+from plait.balance.gradients.excess import ExcessMTL
+from plait.balance.gradients.gradnorm import GradNorm
+from plait.balance.gradients.metabalance import MetaBalance
+from plait.balance.gradients.minimum_norm import MGDA, CAGrad
+from plait.balance.gradients.moco import MoCo
+from plait.balance.gradients.priority import PCD
+from plait.balance.gradients.projection import DualProj, GradVac, PCGrad, UPGrad
+from plait.balance.gradients.smoothed import CRMOGM
+from plait.balance.gradients.weighting import Gradients
+from plait.balance.losses.curriculum import Curriculum
+from plait.balance.losses.feedback import Feedback
+from plait.balance.losses.pareto import Pareto
+from plait.balance.losses.preferences import COSMOS, PBI, STCH
+from plait.balance.losses.rates import DWA, FAMO
+from plait.balance.losses.scales import IMTLL
+from plait.balance.losses.sums import GeometricMean, RandomWeights, Sum
+from plait.balance.losses.uncertainty import Uncertainty
+from plait.balance.losses.validation import Validation
+from plait.balance.losses.weights import Average, Fixed, Maximum
 
 __all__ = [
     "COSMOS",

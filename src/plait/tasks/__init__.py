@@ -11,17 +11,17 @@ from plait.layout import TaskLayout
 from plait.tasks.amount import Amount
 from plait.tasks.base import Head, TwoTower
 from plait.tasks.binary import Binary
-from plait.tasks.chain import Chain, build_chain
-from plait.tasks.given import chain_problems
-from plait.tasks.huber import Huber
+from plait.tasks.losses.huber import Huber
+from plait.tasks.losses.quantile import Quantile
+from plait.tasks.losses.resample import ExclusiveTask, times
 from plait.tasks.multiclass import Multiclass
 from plait.tasks.multilabel import Multilabel
 from plait.tasks.ordinal import Ordinal
-from plait.tasks.quantile import Quantile
 from plait.tasks.ranking import Ranking
 from plait.tasks.regression import Regression
 from plait.tasks.relatedness import Relatedness
-from plait.tasks.resample import ExclusiveTask, times
+from plait.tasks.relations.chain import Chain, build_chain
+from plait.tasks.relations.given import chain_problems
 from plait.tasks.retrieval import Retrieval
 
 __all__ = [

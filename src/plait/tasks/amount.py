@@ -9,11 +9,11 @@ from torch import Tensor
 
 from plait.layout import TaskLayout
 from plait.tasks.base import Conditional, tower
-from plait.tasks.given import ChainedTask
-from plait.tasks.lognormal import Lognormal
-from plait.tasks.loss import short
+from plait.tasks.losses.lognormal import Lognormal
+from plait.tasks.losses.loss import short
+from plait.tasks.losses.tweedie import Tweedie
 from plait.tasks.prior import start_at
-from plait.tasks.tweedie import Tweedie
+from plait.tasks.relations.given import ChainedTask
 
 __all__ = ["Amount"]
 

@@ -8,12 +8,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.layout import TaskLayout
-from plait.tasks.arrival import arrival_weight
 from plait.tasks.base import Event, tower
-from plait.tasks.classes import Logistic
+from plait.tasks.losses.arrival import arrival_weight
+from plait.tasks.losses.classes import Logistic
+from plait.tasks.losses.resample import ExclusiveTask, given_weights, times
 from plait.tasks.prior import log_odds, start_at
-from plait.tasks.relation import both
-from plait.tasks.resample import ExclusiveTask, given_weights, times
+from plait.tasks.relations.relation import both
 
 __all__ = ["Binary"]
 

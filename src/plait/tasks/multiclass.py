@@ -9,9 +9,9 @@ from torch import Tensor
 
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
-from plait.tasks.classes import Softmax
+from plait.tasks.losses.classes import Softmax
+from plait.tasks.losses.resample import ExclusiveTask, given_weights, times
 from plait.tasks.prior import start_at
-from plait.tasks.resample import ExclusiveTask, given_weights, times
 
 __all__ = ["Multiclass"]
 

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
-from plait.tasks.classes import ClassTask, Logistic
+from plait.tasks.losses.classes import ClassTask, Logistic
+from plait.tasks.losses.resample import given_weights
 from plait.tasks.prior import log_odds, start_at
-from plait.tasks.resample import given_weights
 
 __all__ = ["Multilabel"]
 

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
-from plait.tasks.given import ChainedTask
 from plait.tasks.prior import start_at
+from plait.tasks.relations.given import ChainedTask
 
 __all__ = ["Ranking"]
 

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
-from plait.tasks.given import ChainedTask
-from plait.tasks.huber import Huber
-from plait.tasks.loss import ValueLoss, short
+from plait.tasks.losses.huber import Huber
+from plait.tasks.losses.loss import ValueLoss, short
+from plait.tasks.losses.quantile import Quantile
+from plait.tasks.losses.squared import Squared
 from plait.tasks.prior import start_at
-from plait.tasks.quantile import Quantile
-from plait.tasks.squared import Squared
+from plait.tasks.relations.given import ChainedTask
 
 __all__ = ["Regression"]
 

@@ -11,8 +11,8 @@ from plait.layout import TaskLayout
 from plait.tasks import build_head
 from plait.tasks.base import Head
 from plait.tasks.binary import Binary
-from plait.tasks.chain import Chain
-from plait.tasks.relation import Linked, Relation, Told
+from plait.tasks.relations.chain import Chain
+from plait.tasks.relations.relation import Linked, Relation, Told
 
 __all__ = ["RelationContract"]
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from plait.balance.graph import behind, loss_edges, nearest
+from plait.balance.graph.walk import behind, loss_edges, nearest
 from plait.share.base import Sharing
 
 __all__ = ["SharingContract"]

@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor, nn
 
-from plait.balance.graph import loss_edges, nearest
+from plait.balance.graph.walk import loss_edges, nearest
 from plait.share.parting import alias, join, part
 
 

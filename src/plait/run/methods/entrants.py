@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from plait.balance import AnyBalance
 from plait.run.methods.grounds import Ground
 from plait.share import AnySharing
-from plait.tasks.given import AnyRelation
+from plait.tasks.relations.given import AnyRelation
 
 __all__ = ["BASELINE", "Entrant", "entrants"]
 

@@ -1,0 +1,1 @@
+"""Methods that look at the gradient of every task."""

@@ -1,0 +1,1 @@
+"""What a task takes from the tasks it is given: one relation per file."""
