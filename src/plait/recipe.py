@@ -17,17 +17,12 @@ from plait.encode.history import AnyHistory, Attention
 from plait.encode.text import FrozenText
 from plait.errors import RecipeError, nearest
 from plait.measure import decisive, metrics
-from plait.schema import Feature, History, Schema, Settings, Split, Table
+from plait.schema import Feature, History, Schema, Settings, Split, Table, short_form
 from plait.share import AnySharing, MMoE
 from plait.tasks import AnyTask, chain_problems, fitting, levels
 from plait.train.settings import Train
 
 __all__ = ["Model", "Recipe", "load_recipe"]
-
-
-def _short(value: Any) -> Any:
-    """Let `mmoe` stand for `{kind: mmoe}`."""
-    return {"kind": value} if isinstance(value, str) else value
 
 
 class Model(Settings):
@@ -37,13 +32,13 @@ class Model(Settings):
     """Length of one embedding."""
     numbers: Literal["plain", "piecewise"] = "piecewise"
     """How a number enters: as it is, or by its place between quantiles (piecewise-linear, projected to `width`)."""
-    sharing: Annotated[AnySharing, BeforeValidator(_short)] = MMoE.Settings()
+    sharing: Annotated[AnySharing, BeforeValidator(short_form)] = MMoE.Settings()
     """What the tasks share."""
     tower: list[int] = Field(default=[64])
     """Layer widths of each task's own tower."""
     text: FrozenText.Settings = FrozenText.Settings()
     """The pretrained text encoder."""
-    history: Annotated[AnyHistory, BeforeValidator(_short)] = Attention.Settings()
+    history: Annotated[AnyHistory, BeforeValidator(short_form)] = Attention.Settings()
     """How a history becomes one vector."""
 
 
@@ -63,7 +58,7 @@ class Recipe(Settings):
     """Which rows train, validate and test."""
     model: Model = Model()
     """The shape of the model."""
-    balance: Annotated[AnyBalance, BeforeValidator(_short)] = Average.Settings()
+    balance: Annotated[AnyBalance, BeforeValidator(short_form)] = Average.Settings()
     """How much each task moves the shared part."""
     train: Train.Settings = Train.Settings()
     """Optimisation."""
@@ -176,9 +171,7 @@ def _changed(values: dict[str, Any], change: str) -> dict[str, Any]:
     head, _, rest = path.strip().partition(".")
     if not rest:
         return {**values, head: yaml.safe_load(text)}
-    inner = values.get(head)
-    if isinstance(inner, str):  # `balance: uncertainty` stands for `{kind: uncertainty}`
-        inner = _short(inner)
+    inner = short_form(values.get(head))
     if inner is not None and not isinstance(inner, dict):
         raise RecipeError(f"Override `{change}`: `{head}` should hold keys. Found {inner!r}.")
     if head == "features":

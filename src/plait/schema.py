@@ -27,6 +27,7 @@ __all__ = [
     "TaskKind",
     "Text",
     "Time",
+    "short_form",
 ]
 
 TaskKind = Literal[
@@ -46,6 +47,11 @@ class Settings(BaseModel):
     """The base of every settings object: frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def short_form(value: object) -> object:
+    """Let `number` stand for `{kind: number}`, for use before a union of settings is read."""
+    return {"kind": value} if isinstance(value, str) else value
 
 
 class Table(Settings):
@@ -127,14 +133,9 @@ class Ignore(Settings):
     kind: Literal["ignore"] = "ignore"
 
 
-def _short(value: object) -> object:
-    """Let `number` stand for `{kind: number}`."""
-    return {"kind": value} if isinstance(value, str) else value
-
-
 Feature = Annotated[
     Annotated[Id | Category | Number | Time | Text | Embedding | History | Ignore, Field(discriminator="kind")],
-    BeforeValidator(_short),
+    BeforeValidator(short_form),
 ]
 FeatureKind = Literal["id", "category", "number", "time", "text", "embedding", "history", "ignore"]
 

@@ -25,9 +25,8 @@ from plait.balance.losses.feedback import Feedback
 from plait.balance.losses.pareto import Pareto
 from plait.balance.losses.preferences import COSMOS, PBI, STCH
 from plait.balance.losses.rates import DWA, FAMO
-from plait.balance.losses.scales import IMTLL
 from plait.balance.losses.sums import GeometricMean, RandomWeights, Sum
-from plait.balance.losses.uncertainty import Uncertainty
+from plait.balance.losses.uncertainty import IMTLL, Uncertainty
 from plait.balance.losses.validation import Validation
 from plait.balance.losses.weights import Average, Fixed, Maximum
 

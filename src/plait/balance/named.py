@@ -2,13 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
+from plait.errors import RecipeError, nearest
 
-from plait.errors import DataError, RecipeError, nearest
-
-__all__ = ["by_task", "known", "not_negative", "numbers_of", "shares"]
+__all__ = ["by_task", "known", "numbers_of"]
 
 
 def by_task(key: str, values: Mapping[str, float], names: Sequence[str]) -> list[float]:
@@ -50,27 +46,3 @@ def known(key: str, wanted: Mapping[str, float] | Sequence[str], names: Sequence
     for name in wanted:
         if name not in names:
             raise RecipeError(f"`balance.{key}` should name tasks. Found `{name}`.{nearest(name, list(names))}")
-
-
-def shares(weights: Float[Tensor, "T"], present: Bool[Tensor, "T"]) -> Float[Tensor, "T"]:
-    """Return what each task's loss is multiplied by: weights of mean 1, divided by how many tasks are present.
-
-    Equal weights give `Average`. Where all weights are 0 they count as equal.
-    """
-    total = weights.sum()
-    even = torch.where(total > 0, weights * len(weights) / total.clamp(min=1e-30), 1.0)
-    return even * present / present.sum().clamp(min=1)
-
-
-def not_negative(kind: str, losses: Float[Tensor, "T"], names: Sequence[str]) -> None:
-    """Refuse negative losses, for a method that takes their logarithms.
-
-    Raises:
-        DataError: a loss is negative.
-    """
-    for name, loss in zip(names, losses.tolist(), strict=True):
-        if loss < 0:
-            raise DataError(
-                f"`balance: {kind}` should see losses of 0 or more, because it works with their logarithms. Found "
-                f"{loss:.4g} for task `{name}`. Choose another method, such as `uncertainty`, or another loss for the task."
-            )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from plait.share.bank import bank
 from plait.share.base import Inputs, Sharing, SharingSettings
-from plait.share.expert import Gate, cast_once, layers, mean_gate, mix
+from plait.share.expert import Gate, cast_once, layers, listed, mean_gate, mix
 from plait.share.parting import alias, part, part_mixture
 
 __all__ = ["AdaTT"]
@@ -125,7 +125,7 @@ class _Level(nn.Module):
 
     def run(self, read: Sequence[Float[Tensor, "B d"]]) -> Float[Tensor, "B E H"]:
         """Run all experts of all readers."""
-        return torch.cat([bank(_list(experts), each) for experts, each in zip(self.experts, read, strict=True)], dim=1)
+        return torch.cat([bank(listed(experts), each) for experts, each in zip(self.experts, read, strict=True)], dim=1)
 
     def gate(self, reader: int, x: Float[Tensor, "B d"]) -> Float[Tensor, "B E"]:
         """Weigh the experts for one reader."""
@@ -141,8 +141,3 @@ class _Level(nn.Module):
         count, before = self.counts[reader], sum(self.counts[:reader])
         own = self.residuals[reader] if len(self.residuals) else gate.new_ones(count)
         return gate + nn.functional.pad(own, (before, sum(self.counts) - before - count))
-
-
-def _list(module: nn.Module) -> nn.ModuleList:
-    assert isinstance(module, nn.ModuleList)
-    return module

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plait.share.base import Inputs, Sharing, SharingSettings
-from plait.share.expert import cast_once, layers
+from plait.share.expert import cast_once, layers, listed
 from plait.share.parting import part
 
 __all__ = ["CrossStitch"]
@@ -84,8 +84,7 @@ class CrossStitch(Sharing):
         return [self._rows_of(len(self.mixes) - 1)[task]]
 
     def _activations(self, number: int, read: Sequence[Float[Tensor, "B d"]]) -> Float[Tensor, "T B H"]:
-        towers = self.towers[number]
-        assert isinstance(towers, nn.ModuleList)
+        towers = listed(self.towers[number])
         return torch.stack([tower(each) for tower, each in zip(towers, read, strict=True)])
 
     def _rows_of(self, number: int) -> nn.ParameterList:

@@ -6,23 +6,42 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Gate", "cast_once", "layers", "mean_gate", "mix", "mixture", "normalised", "weigh"]
+__all__ = ["Gate", "cast_once", "drawn", "layers", "listed", "mean_gate", "mix", "mixture", "normalised", "weigh", "zeroed"]
 
 
-def layers(width: int, sizes: Sequence[int], dropout: float) -> nn.Sequential:
-    """Build `sizes` linear layers with ReLU, each followed by dropout where there is any.
-
-    Weights are drawn from N(0, 2 / fan_in), which keeps the size of activations through ReLU layers.
+def drawn(width: int, size: int) -> nn.Linear:
+    """Build a linear layer for use before ReLU: weights from N(0, 2 / fan_in), which keeps the size of activations.
 
     References:
         He et al.: Delving Deep into Rectifiers, ICCV 2015, https://arxiv.org/abs/1502.01852.
     """
+    linear = nn.Linear(width, size)
+    nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+def zeroed(width: int, size: int) -> nn.Linear:
+    """Build a linear layer that says 0 whatever it reads, until it learns."""
+    linear = nn.Linear(width, size)
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+def listed(module: nn.Module) -> nn.ModuleList:
+    """Return a list of modules that lies in another, for the type checker."""
+    assert isinstance(module, nn.ModuleList)
+    return module
+
+
+def layers(width: int, sizes: Sequence[int], dropout: float) -> nn.Sequential:
+    """Build `sizes` linear layers with ReLU, drawn as `drawn` does, each followed by dropout where there is any."""
     parts: list[nn.Module] = []
     for size in sizes:
-        linear = nn.Linear(width, size)
-        nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
-        nn.init.zeros_(linear.bias)
-        parts += [linear, nn.ReLU(), nn.Dropout(dropout)] if dropout else [linear, nn.ReLU()]
+        parts += [drawn(width, size), nn.ReLU()]
+        if dropout:
+            parts.append(nn.Dropout(dropout))
         width = size
     return nn.Sequential(*parts)
 
@@ -61,9 +80,7 @@ class Gate(nn.Module):
 
     def __init__(self, width: int, experts: int, dropout: float) -> None:
         super().__init__()
-        self.linear = nn.Linear(width, experts)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        self.linear = zeroed(width, experts)
         self.dropout = dropout
 
     def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:

@@ -1,6 +1,6 @@
 """How the tasks of a mixture of experts are gated: each softly, all by one gate, or each by a few experts."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 from torch import nn
@@ -29,12 +29,9 @@ class OneGate(schema.Settings):
     kind: Literal["one"] = "one"
 
 
-def _short(value: Any) -> Any:  # noqa: ANN401
-    """Let `one` stand for `{kind: one}`."""
-    return {"kind": value} if isinstance(value, str) else value
-
-
-AnyGate = Annotated[SoftmaxGates | OneGate | DSelectK.Settings, Field(discriminator="kind"), BeforeValidator(_short)]
+AnyGate = Annotated[
+    SoftmaxGates | OneGate | DSelectK.Settings, Field(discriminator="kind"), BeforeValidator(schema.short_form)
+]
 
 
 def build_gates(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from plait.errors import nearest
 from plait.share.base import Inputs, Sharing, SharingSettings
-from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
+from plait.share.expert import Gate, cast_once, layers, listed, mean_gate, mixture, zeroed
 from plait.share.parting import alias, join, part
 
 __all__ = ["HoME"]
@@ -137,7 +137,7 @@ class HoME(Sharing):
         gates["groups"] = torch.stack([use[self.group_of[task]] for task in tasks])
         common = [part(expert(for_all)) for expert in self.shared_experts]
         wanted = sorted({self.group_of[task] for task in tasks})
-        of_groups = {g: [part(expert(of_group[g])) for expert in _list(self.group_experts[g])] for g in wanted}
+        of_groups = {g: [part(expert(of_group[g])) for expert in listed(self.group_experts[g])] for g in wanted}
         # What a task does with these for itself begins here, so its gradients end here.
         read_all = part(alias(for_all))
         read = {g: part(alias(of_group[g])) for g in wanted}
@@ -154,7 +154,7 @@ class HoME(Sharing):
     def _meta(self, x: Float[Tensor, "B D"]) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         """Return the vector of each group, that for all, and each group's mean gate."""
         shared = [expert(x) for expert in self.meta_shared]
-        own = [[expert(x) for expert in _list(experts)] for experts in self.meta_group]
+        own = [[expert(x) for expert in listed(experts)] for experts in self.meta_group]
         gates = [gate(x) for gate in self.meta_gates]
         of_group = [
             mixture([*mine, *shared], [gate])[0] + mixture(mine, [self_gate(x)])[0]
@@ -222,9 +222,7 @@ class _SelfGate(nn.Module):
 
     def __init__(self, width: int, experts: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(width, experts)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        self.linear = zeroed(width, experts)
 
     def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
         """Weigh the experts."""
@@ -234,11 +232,6 @@ class _SelfGate(nn.Module):
 
 def _experts(count: int, width: int, sizes: Sequence[int], settings: HoME.Settings) -> nn.ModuleList:
     return nn.ModuleList(_Expert(width, sizes, settings) for _ in range(count))
-
-
-def _list(module: nn.Module) -> nn.ModuleList:
-    assert isinstance(module, nn.ModuleList)
-    return module
 
 
 def _groups(names: Sequence[str], tasks: int, groups: Sequence[Sequence[str]]) -> list[int]:

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plait.share.base import Inputs, Sharing, SharingSettings
-from plait.share.expert import cast_once, layers
+from plait.share.expert import cast_once, layers, listed
 from plait.share.parting import alias, join, part
 
 __all__ = ["MTAN"]
@@ -88,8 +88,7 @@ class MTAN(Sharing):
         return list(self.attentions[task].parameters())
 
     def _attend(self, task: int, read: Sequence[Float[Tensor, "B _"]]) -> Float[Tensor, "B H"]:
-        attentions = self.attentions[task]
-        assert isinstance(attentions, nn.ModuleList)
+        attentions = listed(self.attentions[task])
         attended: Tensor | None = None
         for features, attention in zip(read, attentions, strict=True):
             mask: Tensor = attention(features if attended is None else torch.cat([features, attended], dim=1))

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plait.share.base import Inputs, Sharing, SharingSettings
-from plait.share.expert import cast_once, layers
+from plait.share.expert import cast_once, layers, zeroed
 from plait.share.parting import alias, join, part
 
 __all__ = ["PEPNet"]
@@ -127,9 +127,7 @@ class _Gate(nn.Module):
 
     def __init__(self, width: int, size: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(width, size)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        self.linear = zeroed(width, size)
 
     def forward(self, x: Float[Tensor, "B G"]) -> Float[Tensor, "B H"]:
         """Say by what to scale."""

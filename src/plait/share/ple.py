@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plait.share.base import Inputs, Sharing, SharingSettings
-from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
+from plait.share.expert import Gate, cast_once, layers, listed, mean_gate, mixture
 from plait.share.parting import alias, join, part
 
 __all__ = ["PLE"]
@@ -139,7 +139,7 @@ class _Level(nn.Module):
             gated = [read] * len(gated)
             # On a single level a task's experts are its own: what it has in common with others ends at their input.
             of_task = of_task if self.above else [read] * len(of_task)
-        own = [[expert(x) for expert in _list(self.task_experts[task])] for task, x in zip(tasks, of_task, strict=True)]
+        own = [[expert(x) for expert in listed(self.task_experts[task])] for task, x in zip(tasks, of_task, strict=True)]
         if self.above and not self.below:
             own = [[part(expert) for expert in experts] for experts in own]
         gates = [_gate(self.task_gates[task])(x) for task, x in zip(tasks, gated, strict=False)]
@@ -156,11 +156,6 @@ class _Level(nn.Module):
 
 def _experts(width: int, count: int, settings: PLE.Settings) -> nn.ModuleList:
     return nn.ModuleList(layers(width, settings.expert, settings.dropout) for _ in range(count))
-
-
-def _list(module: nn.Module) -> nn.ModuleList:
-    assert isinstance(module, nn.ModuleList)
-    return module
 
 
 def _gate(module: nn.Module) -> Gate:

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plait.share.base import Inputs, Sharing, SharingSettings
-from plait.share.expert import cast_once
+from plait.share.expert import cast_once, drawn
 from plait.share.parting import join, part
 
 __all__ = ["SNR"]
@@ -78,9 +78,7 @@ class SNR(Sharing):
         super().__init__()
         count, sizes = settings.subnetworks, settings.layers
         self.width, self.count, self.inner, self.l0 = sizes[-1], count, sizes[0], settings.l0
-        self.first = nn.Linear(width_in, count * sizes[0])
-        nn.init.kaiming_normal_(self.first.weight, nonlinearity="relu")
-        nn.init.zeros_(self.first.bias)
+        self.first = drawn(width_in, count * sizes[0])
         level = _Trans if settings.connection == "trans" else _Aver
         self.levels = nn.ModuleList(level(count, before, after) for before, after in pairwise(sizes))
         self.tasks = nn.ModuleList(_Task(count, self.width, settings.connection == "trans") for _ in range(tasks))
@@ -136,8 +134,8 @@ class _Connections(nn.Module):
         if not self.training:
             return _settled(self.opened)
         noise = torch.rand_like(self.opened).clamp(_FLOOR, 1 - _FLOOR)
-        drawn = torch.sigmoid((torch.logit(noise) + self.opened) / _TEMPERATURE)
-        return (drawn * (_HIGH - _LOW) + _LOW).clamp(0, 1)
+        smooth = torch.sigmoid((torch.logit(noise) + self.opened) / _TEMPERATURE)
+        return (smooth * (_HIGH - _LOW) + _LOW).clamp(0, 1)
 
 
 class _Trans(nn.Module):
@@ -147,9 +145,7 @@ class _Trans(nn.Module):
         super().__init__()
         self.shape = (count, after, count, before)
         self.connections = _Connections(count * count)
-        self.linear = nn.Linear(count * before, count * after)
-        nn.init.kaiming_normal_(self.linear.weight, nonlinearity="relu")
-        nn.init.zeros_(self.linear.bias)
+        self.linear = drawn(count * before, count * after)
 
     def forward(self, x: Float[Tensor, "B K D"]) -> Float[Tensor, "B K H"]:
         """Send the vectors along the open connections."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from plait.errors import RecipeError, nearest
 from plait.share.base import Inputs, Sharing, SharingSettings
-from plait.share.expert import cast_once, layers
+from plait.share.expert import cast_once, drawn, layers
 from plait.share.parting import part
 from plait.share.partition import PartitionedNorm
 
@@ -118,9 +118,7 @@ class _StarLayer(nn.Module):
 
     def __init__(self, before: int, after: int, domains: int) -> None:
         super().__init__()
-        self.centre = nn.Linear(before, after)
-        nn.init.kaiming_normal_(self.centre.weight, nonlinearity="relu")
-        nn.init.zeros_(self.centre.bias)
+        self.centre = drawn(before, after)
         self.factor = nn.Parameter(torch.zeros(domains, after, before))
         self.domain_bias = nn.Parameter(torch.zeros(domains, after))
 

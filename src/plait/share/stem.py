@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plait.share.base import Inputs, Sharing, SharingSettings
-from plait.share.expert import Gate, cast_once, layers, mean_gate, mixture
+from plait.share.expert import Gate, cast_once, layers, listed, mean_gate, mixture
 from plait.share.parting import alias, join, part
 
 __all__ = ["STEM"]
@@ -90,7 +90,7 @@ class STEM(Sharing):
         common = [part(expert(views[0])) for expert in self.shared_experts]
         shared = part(alias(views[0]))
         read = {task: part(alias(views[task + 1])) for task in tasks}
-        own = {task: [expert(read[task]) for expert in self._of(task)] for task in tasks}
+        own = {task: [expert(read[task]) for expert in listed(self.task_experts[task])] for task in tasks}
         stopped = [each for task in range(len(self.task_experts)) for each in self._stopped(task, views, own.get(task))]
         gates = [self.gate[task](read[task] + shared) for task in tasks]
         of_own = [
@@ -114,17 +114,12 @@ class STEM(Sharing):
         """Return the task's gate."""
         return list(self.gate[task].parameters())
 
-    def _of(self, task: int) -> nn.ModuleList:
-        experts = self.task_experts[task]
-        assert isinstance(experts, nn.ModuleList)
-        return experts
-
     def _stopped(self, task: int, views: Sequence[Tensor], own: Sequence[Tensor] | None) -> list[Tensor]:
         """Return what a task's experts say, without a way back."""
         if own is not None:
             return [each.detach() for each in own]
         with torch.no_grad():
-            return [expert(views[task + 1]) for expert in self._of(task)]
+            return [expert(views[task + 1]) for expert in listed(self.task_experts[task])]
 
 
 def _without(gate: Float[Tensor, "B E"], start: int, count: int) -> Float[Tensor, "B E"]:

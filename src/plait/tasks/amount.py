@@ -8,16 +8,18 @@ from pydantic import BeforeValidator, Field
 from torch import Tensor
 
 from plait.layout import TaskLayout
+from plait.schema import short_form
 from plait.tasks.base import Conditional, tower
 from plait.tasks.losses.lognormal import Lognormal
-from plait.tasks.losses.loss import short
 from plait.tasks.losses.tweedie import Tweedie
 from plait.tasks.prior import start_at
 from plait.tasks.relations.given import ChainedTask
 
 __all__ = ["Amount"]
 
-AnyLoss = Annotated[Annotated[Tweedie.Settings | Lognormal.Settings, Field(discriminator="kind")], BeforeValidator(short)]
+AnyLoss = Annotated[
+    Annotated[Tweedie.Settings | Lognormal.Settings, Field(discriminator="kind")], BeforeValidator(short_form)
+]
 
 
 @final

@@ -9,9 +9,10 @@ from pydantic import BeforeValidator, Field
 from torch import Tensor
 
 from plait.layout import TaskLayout
+from plait.schema import short_form
 from plait.tasks.base import Head, tower
 from plait.tasks.losses.huber import Huber
-from plait.tasks.losses.loss import ValueLoss, short
+from plait.tasks.losses.loss import ValueLoss
 from plait.tasks.losses.quantile import Quantile
 from plait.tasks.losses.squared import Squared
 from plait.tasks.prior import start_at
@@ -20,7 +21,8 @@ from plait.tasks.relations.given import ChainedTask
 __all__ = ["Regression"]
 
 AnyLoss = Annotated[
-    Annotated[Squared.Settings | Huber.Settings | Quantile.Settings, Field(discriminator="kind")], BeforeValidator(short)
+    Annotated[Squared.Settings | Huber.Settings | Quantile.Settings, Field(discriminator="kind")],
+    BeforeValidator(short_form),
 ]
 
 

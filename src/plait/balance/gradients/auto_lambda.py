@@ -14,7 +14,8 @@ from plait.balance.base import Balancer, BalanceSettings
 from plait.balance.graph.jacobian import At, Jacobian
 from plait.balance.graph.sketch import place_for, sketch
 from plait.balance.graph.walk import loss_edges
-from plait.balance.named import numbers_of, shares
+from plait.balance.named import numbers_of
+from plait.balance.shares import shares
 
 __all__ = ["AutoLambda"]
 

@@ -14,6 +14,7 @@ from plait.balance.base import Balancer, BalanceSettings
 from plait.balance.graph.jacobian import Jacobian
 from plait.balance.graph.places import At
 from plait.balance.graph.walk import loss_edges
+from plait.balance.shares import on_simplex
 
 __all__ = ["MoDo", "SDMGrad"]
 
@@ -168,7 +169,7 @@ class MoDo(Independent):
 
     def update(self, products: Float[Tensor, "t t"], shares: Float[Tensor, "t"]) -> Float[Tensor, "t"]:
         """Take one projected step."""
-        return _onto_simplex(shares - self.gamma * (products @ shares + self.rho * shares))
+        return on_simplex(shares - self.gamma * (products @ shares + self.rho * shares))
 
     def used(self, shares: Float[Tensor, "t"]) -> Float[Tensor, "t"]:
         """Return the weights as they are."""
@@ -229,17 +230,9 @@ class SDMGrad(Independent):
         velocity = torch.zeros_like(shares)
         for _ in range(self.steps):
             velocity = self.momentum * velocity + products @ (shares + self.pull / len(shares))
-            shares = _onto_simplex(shares - self.rate * velocity)
+            shares = on_simplex(shares - self.rate * velocity)
         return shares
 
     def used(self, shares: Float[Tensor, "t"]) -> Float[Tensor, "t"]:
         """Mix the weights with equal ones."""
         return (shares + self.pull / len(shares)) / (1 + self.pull)
-
-
-def _onto_simplex(point: Float[Tensor, "t"]) -> Float[Tensor, "t"]:
-    """Return the nearest weights that are 0 or more with sum 1."""
-    ordered = point.sort(descending=True).values
-    over = (ordered.cumsum(0) - 1) / torch.arange(1, len(point) + 1, device=point.device)
-    held = (ordered > over).sum().clamp(min=1)
-    return (point - over[held - 1]).clamp(min=0)

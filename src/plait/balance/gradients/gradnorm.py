@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor
 
 from plait.balance.adam import TaskAdam
+from plait.balance.first import FirstLosses
 from plait.balance.gradients.weighting import GradientSettings, Weighting
-from plait.balance.losses.pareto import first_size
 
 __all__ = ["GradNorm"]
 
@@ -54,8 +54,6 @@ class GradNorm(Weighting):
             return GradNorm(len(names), self)
 
     weight: Tensor
-    first: Tensor
-    looks: Tensor
     ratio: Tensor
 
     def __init__(self, tasks: int, settings: Settings) -> None:
@@ -63,14 +61,12 @@ class GradNorm(Weighting):
         self._alpha = settings.alpha
         self.adam = TaskAdam(tasks, settings.learning_rate)
         self.register_buffer("weight", torch.ones(tasks))
-        self.register_buffer("first", torch.zeros(tasks))
-        self.register_buffer("looks", torch.zeros(tasks))
+        self.first = FirstLosses(tasks)
         self.register_buffer("ratio", torch.ones(tasks))
 
     def hear(self, losses: Float[Tensor, "T"], present: Bool[Tensor, "T"]) -> None:
         """Follow how far each loss has come down."""
-        size = first_size(losses, present, self.first, self.looks)
-        self.ratio.copy_(torch.where(present, losses.abs() / size, self.ratio))
+        self.ratio.copy_(torch.where(present, losses.abs() / self.first(losses, present), self.ratio))
 
     def forward(self, gramian: Float[Tensor, "t t"], tasks: Int[Tensor, "t"]) -> Float[Tensor, "t"]:
         """Weigh the tasks, then move the weights one step."""

@@ -13,8 +13,9 @@ from plait.balance.base import Balancer, BalanceSettings
 from plait.balance.gradients.weighting import PerTask
 from plait.balance.graph.jacobian import At, Jacobian
 from plait.balance.graph.sketch import SLOTS, place_for, sketch
+from plait.balance.shares import on_simplex
 
-__all__ = ["MoCo", "on_simplex"]
+__all__ = ["MoCo"]
 
 
 @final
@@ -147,16 +148,3 @@ class MoCo(PerTask):
         moved = on_simplex(inside - self._settings.gamma / pace * (regular @ inside))
         self.share[tasks] = moved * mass
         return moved
-
-
-def on_simplex(vector: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
-    """Return the nearest point with no negative number and the sum 1; not finite where the vector is not.
-
-    References:
-        Duchi et al., ICML 2008, https://doi.org/10.1145/1390156.1390191, figure 1.
-    """
-    ordered = vector.sort(descending=True).values
-    over = (ordered.cumsum(0) - 1) / torch.arange(1, len(vector) + 1, device=vector.device)
-    kept = (ordered > over).sum().clamp(min=1)
-    threshold = over[kept - 1]
-    return torch.where(vector.isfinite().all(), (vector - threshold).clamp(min=0), float("nan"))

@@ -1,7 +1,7 @@
 """Weights of another method, smoothed over the steps."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, final
+from typing import Annotated, Literal, final
 
 import torch
 from jaxtyping import Float, Int
@@ -14,13 +14,9 @@ from plait.balance.gradients.minimum_norm import MGDA, CAGrad
 from plait.balance.gradients.priority import PCD
 from plait.balance.gradients.projection import DualProj, GradVac, PCGrad, UPGrad
 from plait.balance.gradients.weighting import GradientSettings, Weighting
+from plait.schema import short_form
 
 __all__ = ["CRMOGM"]
-
-
-def _short(value: Any) -> Any:  # noqa: ANN401
-    """Let `mgda` stand for `{kind: mgda}`."""
-    return {"kind": value} if isinstance(value, str) else value
 
 
 @final
@@ -59,7 +55,7 @@ class CRMOGM(Weighting):
             | AlignedMTL.Settings
             | Krum.Settings,
             Field(discriminator="kind"),
-            BeforeValidator(_short),
+            BeforeValidator(short_form),
         ] = MGDA.Settings()
         """The method whose weights are smoothed; where it takes gradients is said outside."""
         alpha: float = Field(default=0.9, ge=0, le=1)

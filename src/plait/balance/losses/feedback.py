@@ -14,7 +14,7 @@ from torch import Tensor
 
 from plait.balance.base import Balancer, BalanceSettings
 from plait.balance.losses.weights import Scalarised
-from plait.balance.named import shares
+from plait.balance.shares import shares
 from plait.errors import RecipeError, nearest
 
 __all__ = ["Feedback"]

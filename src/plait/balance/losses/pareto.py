@@ -9,13 +9,12 @@ from pydantic import Field
 from torch import Tensor
 
 from plait.balance.base import Balancer, BalanceSettings
+from plait.balance.first import FirstLosses
 from plait.balance.losses.weights import Scalarised
-from plait.balance.named import by_task, known, shares
+from plait.balance.named import by_task, known
+from plait.balance.shares import shares
 
-__all__ = ["Pareto", "first_size"]
-
-_LOOKS = 10
-"""First looks at a loss whose mean is its size."""
+__all__ = ["Pareto"]
 
 
 @final
@@ -69,8 +68,6 @@ class Pareto(Scalarised):
 
     preference: Tensor
     ideal: Tensor
-    first: Tensor
-    looks: Tensor
 
     def __init__(self, weights: Sequence[float], names: Sequence[str], settings: Settings) -> None:
         super().__init__(weights)
@@ -80,35 +77,14 @@ class Pareto(Scalarised):
         ideal = torch.tensor([settings.ideal.get(name, 0.0) for name in names])
         self.register_buffer("preference", preference * len(names) / preference.sum(), persistent=False)
         self.register_buffer("ideal", ideal, persistent=False)
-        self.register_buffer("first", torch.zeros(len(names)))
-        self.register_buffer("looks", torch.zeros(len(names)))
+        self.first = FirstLosses(len(names))
 
     def weigh(self, losses: Float[Tensor, "T"], present: Bool[Tensor, "T"]) -> Float[Tensor, "T"]:
         """Return the derivative of the scalarised loss with respect to each loss."""
-        size = torch.ones_like(losses)
-        if self._settings.scale == "first":
-            size = first_size(losses, present, self.first, self.looks)
+        size = self.first(losses, present) if self._settings.scale == "first" else torch.ones_like(losses)
         if self._settings.method == "linear":
             return shares(self.preference, present) / size
         ideal = self.ideal * self.task_weights
         regret = self.preference * (losses - ideal) / size / self._settings.smoothness
         worst = torch.softmax(regret.masked_fill(~present, float("-inf")), dim=0)
         return torch.where(present, worst * self.preference / size, 0.0)
-
-
-def first_size(
-    losses: Float[Tensor, "T"], present: Bool[Tensor, "T"], first: Float[Tensor, "T"], looks: Float[Tensor, "T"]
-) -> Float[Tensor, "T"]:
-    """Return the size each loss had at first, and learn it from the first looks.
-
-    Args:
-        losses: the losses of this step.
-        present: which tasks have one.
-        first: mean of the first looks so far; changed in place.
-        looks: how many looks there were; changed in place.
-    """
-    looks.add_(present & (looks <= _LOOKS))
-    mean = first + (losses.abs() - first) / looks.clamp(min=1)
-    first.copy_(torch.where(present & (looks <= _LOOKS), mean, first))
-    # A loss of 0 has no size; a task not yet seen has none either.
-    return torch.where(first > 0, first, 1.0)

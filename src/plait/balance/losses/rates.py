@@ -8,9 +8,9 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
+from plait.balance.adam import TaskAdam
 from plait.balance.base import Balancer, BalanceSettings
-from plait.balance.losses.weights import Scalarised
-from plait.balance.named import not_negative
+from plait.balance.losses.weights import Scalarised, not_negative
 
 __all__ = ["DWA", "FAMO"]
 
@@ -105,16 +105,13 @@ class FAMO(Scalarised):
             return FAMO(weights, names, self)
 
     logits: Tensor
-    moments: Tensor
-    steps: Tensor
     before: Tensor
 
     def __init__(self, weights: Sequence[float], names: Sequence[str], settings: Settings) -> None:
         super().__init__(weights)
-        self.names, self.rate, self.decay = list(names), settings.rate, settings.decay
+        self.names, self.decay = list(names), settings.decay
+        self.adam = TaskAdam(len(weights), settings.rate)
         self.register_buffer("logits", torch.zeros(len(weights)))
-        self.register_buffer("moments", torch.zeros(2, len(weights)))
-        self.register_buffer("steps", torch.zeros(()))
         self.register_buffer("before", torch.full((len(weights),), float("nan")))
 
     def weigh(self, losses: Float[Tensor, "T"], present: Bool[Tensor, "T"]) -> Float[Tensor, "T"]:
@@ -134,13 +131,7 @@ class FAMO(Scalarised):
         fallen = torch.where(fallen.isfinite(), fallen, 0.0)
         shares = self._shares(present)
         slope = shares * (fallen - (shares * fallen).sum()) + self.decay * self.logits
-        slope = torch.where(present, slope, 0.0)
-        self.steps += 1
-        first = 0.9 * self.moments[0] + 0.1 * slope
-        second = 0.999 * self.moments[1] + 0.001 * slope.square()
-        step = first / (1 - 0.9**self.steps) / ((second / (1 - 0.999**self.steps)).sqrt() + _EPS)
-        self.moments.copy_(torch.where(present, torch.stack([first, second]), self.moments))
-        self.logits -= torch.where(present, self.rate * step, 0.0)
+        self.logits -= self.adam(slope, present)
         self.before.fill_(float("nan"))
 
     def _shares(self, present: Bool[Tensor, "T"]) -> Float[Tensor, "T"]:

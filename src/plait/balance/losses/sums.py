@@ -8,8 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from plait.balance.base import Balancer, BalanceSettings
-from plait.balance.losses.weights import Scalarised
-from plait.balance.named import not_negative
+from plait.balance.losses.weights import Scalarised, not_negative
 
 __all__ = ["GeometricMean", "RandomWeights", "Sum"]
 

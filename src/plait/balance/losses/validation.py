@@ -10,7 +10,8 @@ from torch import Tensor
 
 from plait.balance.base import Balancer, BalanceSettings
 from plait.balance.losses.weights import Scalarised
-from plait.balance.named import known, shares
+from plait.balance.named import known
+from plait.balance.shares import shares
 from plait.errors import RecipeError
 
 __all__ = ["Validation"]

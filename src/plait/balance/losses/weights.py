@@ -11,8 +11,9 @@ from torch import Tensor
 
 from plait.balance.base import Balancer, BalanceSettings
 from plait.balance.named import by_task
+from plait.errors import DataError
 
-__all__ = ["Average", "Fixed", "Maximum", "Scalarised"]
+__all__ = ["Average", "Fixed", "Maximum", "Scalarised", "not_negative"]
 
 
 class Scalarised(Balancer):
@@ -134,3 +135,17 @@ class Maximum(Scalarised):
         # One that is not finite would be passed over by the maximum; it takes all, so that the step is seen to be broken.
         broken = (~losses.isfinite() & present).float()
         return torch.where(broken.any(), broken, weights.index_fill(0, worst, 1.0) * present)
+
+
+def not_negative(kind: str, losses: Float[Tensor, "T"], names: Sequence[str]) -> None:
+    """Refuse negative losses, for a method that takes their logarithms.
+
+    Raises:
+        DataError: a loss is negative.
+    """
+    for name, loss in zip(names, losses.tolist(), strict=True):
+        if loss < 0:
+            raise DataError(
+                f"`balance: {kind}` should see losses of 0 or more, because it works with their logarithms. Found "
+                f"{loss:.4g} for task `{name}`. Choose another method, such as `uncertainty`, or another loss for the task."
+            )

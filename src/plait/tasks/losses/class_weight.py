@@ -10,7 +10,7 @@ from torch import Tensor
 
 from plait.errors import RecipeError, nearest
 from plait.schema import Settings as Base
-from plait.tasks.losses.loss import short
+from plait.schema import short_form
 
 __all__ = ["AnyClassWeight", "Balanced", "Effective", "Given", "by_class", "class_weights"]
 
@@ -69,7 +69,7 @@ def _short(value: object) -> object:
     """Let `{1: 5}` stand for `{kind: given, weights: {"1": 5}}`; YAML reads a class of 1 as a number."""
     if isinstance(value, Mapping) and "kind" not in value:
         return {"kind": "given", "weights": names_of(value)}
-    return short(value)
+    return short_form(value)
 
 
 def names_of(value: object) -> object:

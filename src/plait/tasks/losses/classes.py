@@ -9,10 +9,11 @@ from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from plait.schema import short_form
 from plait.tasks.losses.class_weight import AnyClassWeight, class_weights
 from plait.tasks.losses.cross_entropy import CrossEntropy
 from plait.tasks.losses.focal import Focal
-from plait.tasks.losses.loss import ClassLoss, short
+from plait.tasks.losses.loss import ClassLoss
 from plait.tasks.relations.given import ChainedTask
 
 __all__ = ["AnyClassLoss", "ClassTask", "Logistic", "Softmax", "build_class_loss"]
@@ -20,7 +21,7 @@ __all__ = ["AnyClassLoss", "ClassTask", "Logistic", "Softmax", "build_class_loss
 _STEPS: Final = 200
 
 AnyClassLoss = Annotated[
-    Annotated[CrossEntropy.Settings | Focal.Settings, Field(discriminator="kind")], BeforeValidator(short)
+    Annotated[CrossEntropy.Settings | Focal.Settings, Field(discriminator="kind")], BeforeValidator(short_form)
 ]
 
 

@@ -6,12 +6,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["AmountLoss", "ClassLoss", "ValueLoss", "short"]
-
-
-def short(value: object) -> object:
-    """Let `focal` stand for `{kind: focal}`."""
-    return {"kind": value} if isinstance(value, str) else value
+__all__ = ["AmountLoss", "ClassLoss", "ValueLoss"]
 
 
 class ClassLoss(ABC):

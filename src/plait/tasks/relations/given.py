@@ -20,14 +20,9 @@ _TIED_CHILDREN: Final = frozenset({"binary", "amount"})
 _TIED_PARENTS: Final = frozenset({"binary"})
 
 
-def _short(value: object) -> object:
-    """Let `esmm` stand for `{kind: esmm}`."""
-    return {"kind": value} if isinstance(value, str) else value
-
-
 AnyRelation = Annotated[
     Annotated[ESMM.Settings | ESCM2.Settings | AITM.Settings | DBMTL.Settings, Field(discriminator="kind")],
-    BeforeValidator(_short),
+    BeforeValidator(schema.short_form),
 ]
 
 

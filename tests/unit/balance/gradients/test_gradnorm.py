@@ -58,8 +58,8 @@ def reference(lengths: Tensor, losses: Tensor, alpha: float, rate: float) -> Ten
 def test_it_follows_the_pseudo_code() -> None:
     balancer, state = built(alpha=1.5, learning_rate=0.05)
     losses = torch.tensor([[2.0, 3.0], *[[2.0 * 0.9**k, 3.0] for k in range(1, 8)]], dtype=torch.float64)
-    state.first.copy_(losses[0])
-    state.looks.fill_(20)
+    state.first.mean.copy_(losses[0])
+    state.first.looks.fill_(20)
     for row in losses.tolist():
         step(balancer, (row[0], row[1]))
     assert torch.allclose(state.weight.double(), reference(torch.tensor([5.0, 1.0]).double(), losses, 1.5, 0.05), atol=1e-5)

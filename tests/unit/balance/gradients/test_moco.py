@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from plait.balance import MoCo, build_balancer
-from plait.balance.gradients.moco import on_simplex
+from support.simplex import projected
 
 THERE = torch.ones(2, dtype=torch.bool)
 
@@ -21,24 +21,6 @@ def step(balancer: MoCo, moved: nn.Parameter, rows: Tensor, present: Tensor = TH
     weights = balancer.backward(losses, present, [moved], [[] for _ in rows])
     assert moved.grad is not None
     return weights, moved.grad
-
-
-def projected(vector: np.ndarray) -> np.ndarray:
-    """The nearest point of the simplex by bisection of its threshold."""
-    low, high = vector.min() - 1, vector.max()
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if np.maximum(vector - middle, 0).sum() > 1 else (low, middle)
-    return np.maximum(vector - low, 0)
-
-
-@pytest.mark.parametrize("values", [[0.2, 0.3, 0.5], [2.0, 0.0, 0.0], [0.9, 0.8, -3.0], [5.0, 5.0, 5.0]])
-def test_the_projection(values: list[float]) -> None:
-    assert np.allclose(on_simplex(torch.tensor(values)).numpy(), projected(np.array(values)), atol=1e-5)
-
-
-def test_the_projection_of_what_is_no_number_is_none() -> None:
-    assert on_simplex(torch.tensor([0.5, float("nan")])).isnan().all()
 
 
 @pytest.mark.parametrize("at", ["auto", "parameters"])
