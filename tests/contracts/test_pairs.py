@@ -8,144 +8,10 @@ import torch
 from jaxtyping import config
 from torch import Tensor, nn
 
-from plait.balance import (
-    COSMOS,
-    CRMOGM,
-    DBMTL,
-    DWA,
-    FAMO,
-    IMTLG,
-    IMTLL,
-    MGDA,
-    PBI,
-    PCD,
-    STCH,
-    AlignedMTL,
-    AutoLambda,
-    Average,
-    Balancer,
-    CAGrad,
-    ConFIG,
-    Curriculum,
-    DualProj,
-    ExcessMTL,
-    FairGrad,
-    Feedback,
-    Fixed,
-    GeometricMean,
-    GradDrop,
-    GradNorm,
-    GradVac,
-    Krum,
-    Maximum,
-    MetaBalance,
-    MoCo,
-    MoDo,
-    NashMTL,
-    Pareto,
-    PCGrad,
-    RandomWeights,
-    SDMGrad,
-    Sum,
-    TrimmedMean,
-    Uncertainty,
-    UPGrad,
-    Validation,
-    build_balancer,
-)
+from plait.balance import Balancer, build_balancer
 from plait.encode.ids import FusedEmbedding
-from plait.share import (
-    MTAN,
-    PLE,
-    SNR,
-    STAR,
-    STEM,
-    Adapters,
-    AdaTT,
-    CrossStitch,
-    HoME,
-    Inputs,
-    MMoE,
-    PEPNet,
-    Separate,
-    SharedBottom,
-    Sharing,
-    build_sharing,
-)
-from plait.share.dselect_k import DSelectK
-from plait.share.gates import OneGate
-
-NAMES = ["a", "b", "c"]
-
-
-SHARING = [
-    Separate.Settings(layers=[8]),
-    SharedBottom.Settings(layers=[8]),
-    MMoE.Settings(experts=2, expert=[8]),
-    MMoE.Settings(experts=2, expert=[8], gate=OneGate()),
-    MMoE.Settings(experts=2, expert=[8], gate=DSelectK.Settings(selectors=1)),
-    PLE.Settings(levels=2, shared_experts=1, task_experts=1, expert=[8]),
-    STEM.Settings(shared_experts=1, expert=[8]),
-    HoME.Settings(groups=[["a", "c"]], meta=[8], expert=[8], shared_experts=1, group_experts=1, rank=2),
-    PEPNet.Settings(domain_features=["t.x"], personal_features=["t.y"], layers=[8], gate=4),
-    STAR.Settings(domain="t.x", layers=[8], auxiliary=4),
-    SNR.Settings(subnetworks=2, layers=[8, 8]),
-    CrossStitch.Settings(layers=[8]),
-    MTAN.Settings(layers=[8], attention=2),
-    Adapters.Settings(layers=[8, 8], rank=2),
-    AdaTT.Settings(levels=2, task_experts=1, expert=[8]),
-]
-INPUTS = Inputs(12, {"t/t.x": (0, 4), "t/t.y": (4, 8)}, {"t.x": 20, "t.y": 20}, NAMES)
-BALANCE = [
-    Average.Settings(),
-    Fixed.Settings(weights={"a": 2.0}),
-    Maximum.Settings(),
-    Uncertainty.Settings(),
-    Validation.Settings(),
-    Curriculum.Settings(),
-    Feedback.Settings(),
-    Pareto.Settings(method="linear", preferences={"a": 2.0}),
-    Pareto.Settings(method="chebyshev"),
-    Sum.Settings(),
-    RandomWeights.Settings(),
-    GeometricMean.Settings(),
-    STCH.Settings(weights={"a": 2.0}),
-    PBI.Settings(),
-    COSMOS.Settings(),
-    DWA.Settings(),
-    FAMO.Settings(),
-    IMTLL.Settings(),
-    UPGrad.Settings(),
-    UPGrad.Settings(at="representation"),
-    UPGrad.Settings(at="parameters"),
-    DualProj.Settings(),
-    PCGrad.Settings(),
-    GradVac.Settings(),
-    PCD.Settings(primary="c"),
-    MGDA.Settings(),
-    CAGrad.Settings(),
-    NashMTL.Settings(),
-    FairGrad.Settings(),
-    IMTLG.Settings(),
-    ConFIG.Settings(),
-    AlignedMTL.Settings(),
-    Krum.Settings(),
-    TrimmedMean.Settings(),
-    GradDrop.Settings(),
-    ExcessMTL.Settings(),
-    ExcessMTL.Settings(at="parameters"),
-    MoDo.Settings(),
-    SDMGrad.Settings(),
-    CRMOGM.Settings(of="cagrad"),
-    GradNorm.Settings(),
-    DBMTL.Settings(),
-    DBMTL.Settings(at="parameters"),
-    MoCo.Settings(),
-    MoCo.Settings(at="parameters"),
-    MetaBalance.Settings(target="c"),
-    MetaBalance.Settings(at="parameters"),
-    AutoLambda.Settings(every=2),
-]
+from plait.share import AnySharing, Sharing, build_sharing
+from support.methods import BALANCERS, BODIES, INPUTS, NAMES, kinds, label
 
 
 @pytest.fixture
@@ -157,8 +23,8 @@ def _shapes_unchecked() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_shapes_unchecked")
-@pytest.mark.parametrize("sharing", SHARING, ids=lambda s: s.kind)
-@pytest.mark.parametrize("balance", BALANCE, ids=lambda s: s.kind + getattr(s, "at", "")[:3])
+@pytest.mark.parametrize("sharing", BODIES, ids=label)
+@pytest.mark.parametrize("balance", [one.settings for one in BALANCERS], ids=label)
 def test_every_body_with_every_balancer(sharing, balance) -> None:
     """With looked-up rows and with a dense table, with all labels and with some missing: two steps each."""
     for sparse, missing in product([True, False], [True, False]):
@@ -171,6 +37,10 @@ def test_every_body_with_every_balancer(sharing, balance) -> None:
         balancer.begin(small.shared)
         for _ in range(2):
             small.train_once(balancer)
+
+
+def test_no_body_is_left_out() -> None:
+    assert {settings.kind for settings in BODIES} == kinds(AnySharing)
 
 
 class Small:

@@ -87,7 +87,7 @@ class BalancerContract(ABC):
         for order in ([0, 1, 2], [2, 0, 1]):
             trunk, heads = _problem(3)
             balancer = self.made(3, trunk)
-            draws = [_losses(trunk, heads)[order] for _ in range(balancer.draws)]
+            draws = [_losses(trunk, heads, order=order) for _ in range(balancer.draws)]
             own = [[heads[task]] for task in order]
             weights = self.backward(balancer, draws, torch.ones(3, dtype=torch.bool), trunk, own)
             found.append((weights, [tensor.grad for tensor in trunk]))
@@ -124,20 +124,29 @@ class BalancerContract(ABC):
             assert any(not gradient.isfinite().all() for gradient in some), "it went by in silence"
 
     def test_a_skipped_step_can_be_taken_back(self) -> None:
-        trunk, heads = _problem(3)
-        balancer = self.made(3, trunk)
-        self.step(balancer, trunk, heads)
-        before = [buffer.clone() for buffer in balancer.buffers()]
-        balancer.after_step(lambda: _losses(trunk, heads).detach() * 0.9)
-        kept = [buffer.clone() for buffer in balancer.buffers()]
-        with suppress(ValueError, ArithmeticError):
-            self.step(balancer, trunk, heads, [1.0, float("nan"), 1.0])
-        for buffer, old, first in zip(balancer.buffers(), kept, before, strict=True):
-            assert buffer.shape == old.shape == first.shape, "what is remembered has one shape from `begin` on"
-            buffer.copy_(old)
-        torch.manual_seed(7)
-        weights = self.step(balancer, trunk, heads)
-        assert weights.isfinite().all()
+        found = []
+        for broken in (False, True):
+            trunk, heads = _problem(3)
+            balancer = self.made(3, trunk)
+            balancer.before_step(0.0)
+            self.step(balancer, trunk, heads)
+            after = _losses(trunk, heads).detach() * 0.9
+            balancer.after_step(after.clone)
+            balancer.before_step(0.1)
+            if broken:
+                kept = [buffer.clone() for buffer in balancer.buffers()]
+                with suppress(ValueError, ArithmeticError):
+                    self.step(balancer, trunk, heads, [1.0, float("nan"), 1.0])
+                for buffer, old in zip(balancer.buffers(), kept, strict=True):
+                    assert buffer.shape == old.shape, "what is remembered has one shape from `begin` on"
+                    buffer.copy_(old)
+            for tensor in [*trunk, *heads, *balancer.parameters()]:
+                tensor.grad = None
+            torch.manual_seed(7)
+            weights = self.step(balancer, trunk, heads)
+            found.append([weights, *(tensor.grad for tensor in [*trunk, *heads] if tensor.grad is not None)])
+        assert len(found[0]) == len(found[1])
+        assert all(torch.equal(one, two) for one, two in zip(*found, strict=True)), "the broken step left something behind"
 
     def test_what_it_knows_survives_a_checkpoint(self) -> None:
         trunk, heads = _problem(3)
@@ -269,14 +278,14 @@ def _losses(
     heads: Sequence[Tensor],
     which: Sequence[int] | None = None,
     scales: Sequence[float] | None = None,
+    order: Sequence[int] | None = None,
 ) -> Float[Tensor, "T"]:
-    """Return the mean loss of each task, 0 and without gradient for those not asked for."""
-    hidden = trunk[1] @ trunk[0]
+    """Return the mean loss of each task, 0 and without gradient for those not asked for, in their order or another."""
+    hidden = part(trunk[1] @ trunk[0])
     chosen = range(len(heads)) if which is None else which
     factors = [1.0] * len(heads) if scales is None else scales
-    return torch.stack(
-        [
-            (hidden @ head - number).square().mean() * factor if number in chosen else torch.zeros(())
-            for number, (head, factor) in enumerate(zip(heads, factors, strict=True))
-        ]
-    )
+    each = [
+        (hidden @ head - number).square().mean() * factor if number in chosen else torch.zeros(())
+        for number, (head, factor) in enumerate(zip(heads, factors, strict=True))
+    ]
+    return torch.stack([each[task] for task in (range(len(heads)) if order is None else order)])

@@ -91,6 +91,7 @@ class AutoLambda(Balancer):
         self._primary = set(primary)
         self._leaves: list[Tensor] | None = None
         self._step: int | None = None
+        self._judging = True
         self.adam = TaskAdam(len(names), settings.learning_rate)
         self.register_buffer("task_weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
         self.register_buffer("current", torch.ones(len(names)))
@@ -100,6 +101,14 @@ class AutoLambda(Balancer):
         """Remember which leaves are parameters."""
         self._leaves = list(shared)
 
+    def before_step(self, done: float) -> None:
+        """Count, and say whether lambda moves in this step."""
+        if self._step is None:  # the buffer may have come out of a checkpoint
+            self._step = int(self.steps)
+        self._judging = self._step % self._settings.every == 0
+        self._step += 1
+        self.steps += 1
+
     def backward(
         self,
         losses: Float[Tensor, "draws T"],
@@ -108,14 +117,9 @@ class AutoLambda(Balancer):
         own: Sequence[Sequence[Tensor]],
     ) -> Float[Tensor, "T"]:
         """Train with the weights as they are, then move them where it is time to."""
-        if self._step is None:  # the buffers may have come out of a checkpoint
-            self._step = int(self.steps)
-        judging = self._step % self._settings.every == 0
-        self._step += 1
-        self.steps += 1
-        if judging:
+        if self._judging:
             self._move(losses, present, shared, own)
-        used = losses[:1] if judging else losses
+        used = losses[:1] if self._judging else losses
         there = present[: len(used)]
         weights = torch.stack([shares(self.current, each) * self.task_weights for each in there]) / len(used)
         total = (weights * used).sum()

@@ -20,6 +20,7 @@ def step(balancer: AutoLambda, train: Tensor, judge: Tensor, present: Tensor = T
         torch.stack([row @ moved if there else torch.zeros(()) for row, there in zip(rows, which, strict=True)])
         for rows, which in zip((train, judge), present, strict=True)
     ]
+    balancer.before_step(0.0)
     weights = balancer.backward(torch.stack(draws), present, [moved], [[], []])
     assert moved.grad is not None
     return weights, moved.grad
@@ -65,6 +66,19 @@ def test_while_it_judges_the_second_batch_is_not_trained_on() -> None:
     assert torch.allclose(step(balancer, train, judge)[1], torch.tensor([0.5, 0.5]))
     assert torch.allclose(step(balancer, train, judge)[1], torch.tensor([1.0, 1.5])), "then the mean of both is"
     assert torch.allclose(step(balancer, train, judge)[1], torch.tensor([0.5, 0.5]))
+
+
+def test_it_judges_in_the_same_steps_after_a_skipped_one_and_a_checkpoint() -> None:
+    train, judge = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[3.0, 0.0], [0.0, 5.0]])
+    first, second = built(every=2), built(every=2)
+    first.before_step(0.0)
+    kept = [buffer.clone() for buffer in first.buffers()]
+    first.backward(torch.full((2, 2), float("nan")), THERE, [], [[], []])
+    for buffer, before in zip(first.buffers(), kept, strict=True):
+        buffer.copy_(before)
+    second.load_state_dict(first.state_dict())
+    for _ in range(3):
+        assert torch.equal(step(first, train, judge)[1], step(second, train, judge)[1])
 
 
 def test_a_weight_never_falls_below_the_floor() -> None:
