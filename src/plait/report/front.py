@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import Field
 
 from plait.measure import dominated, larger_is_better
 from plait.report.content import Figure, Part
-from plait.report.pictures import FrontAxis, FrontPoint, front_chart
+from plait.report.front_page import FrontPage, FrontRow, front_axis, front_point, render_page
+from plait.report.pictures import front_chart
 from plait.report.words import figure_words, metric_name
 
 __all__ = ["Front", "Solution", "front_lines", "render_front"]
@@ -72,55 +72,43 @@ def front_lines(front: Front) -> list[str]:
 
 def render_front(front: Front) -> str:
     """Return the page: the picture and a table of all tasks, self-contained, without a script."""
-    environment = Environment(
-        loader=PackageLoader("plait.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     first, second = front.tasks
-    axes = [
-        FrontAxis(f"{task} · {metric_name(front.metrics[task])}", larger_is_better(front.metrics[task]))
-        for task in front.tasks
-    ]
-    points = [(place, _point(solution, front.tasks)) for place, solution in enumerate(front.solutions, 1)]
-    shown = [point for _, point in points if point is not None]
-    missing = [place for place, point in points if point is None]
-    on = [place for place, s in enumerate(front.solutions, 1) if not s.dominated_by and place not in missing]
-    told = f"{'number' if len(on) == 1 else 'numbers'} {', '.join(map(str, on))}" if on else "none"
-    words = f"On the front of {first} and {second}: {told} of {len(front.solutions)} solutions"
-    picture = front_chart(words, shown, axes[0], axes[1]) if not missing else ""
-    return environment.get_template("front.html.j2").render(
-        front=front,
-        version=front.plait,
-        title=f"{front.recipe} · Plait front",
-        words=words,
-        picture=picture,
-        missing=missing,
-        headings=[(task, metric_name(metric)) for task, metric in front.metrics.items()],
-        rows=[_row(place, solution, front) for place, solution in enumerate(front.solutions, 1)],
+    points = [front_point(s.run, s.figures.get(first), s.figures.get(second)) for s in front.solutions]
+    missing = [str(place) for place, point in enumerate(points, 1) if point is None]
+    on = [str(place) for place, s in enumerate(front.solutions, 1) if points[place - 1] and not s.dominated_by]
+    told = f"{'number' if len(on) == 1 else 'numbers'} {', '.join(on)}" if on else "none"
+    words = f"On the front of {first} and {second}: {told} of {len(front.solutions)} solutions."
+    sentences = [words, f"Each is the same recipe trained with another preference ({front.method})."]
+    picture = None
+    if missing:
+        sentences.append(f"No picture: a figure of solution {', '.join(missing)} is not known.")
+    else:
+        axes = [front_axis(task, front.metrics[task]) for task in front.tasks]
+        picture = front_chart(words, [point for point in points if point is not None], *axes)
+    return render_page(
+        FrontPage(
+            title=f"{front.recipe} · Plait front",
+            eyebrow=front.recipe,
+            heading=f"{first} against {second}.",
+            sentences=sentences,
+            picture=picture,
+            columns=[
+                *(f"{task}: preference" for task in front.tasks),
+                *(front_axis(task, metric).name for task, metric in front.metrics.items()),
+                "",
+            ],
+            rows=[_row(solution, front) for solution in front.solutions],
+            plait=front.plait,
+        )
     )
 
 
-def _row(place: int, solution: Solution, front: Front) -> tuple[int, list[str], list[str], str]:
-    """Return a solution's number, preferences, figures with intervals, and who dominates it."""
+def _row(solution: Solution, front: Front) -> FrontRow:
+    """Lay out a solution's preferences, its figures with intervals, and who dominates it."""
     shares = [f"{solution.preferences.get(task, 0.0):.2f}" for task in front.tasks]
-    cells = [figure_words(solution.figures.get(task)) for task in front.metrics]
+    figures = [figure_words(solution.figures.get(task)) for task in front.metrics]
     by = ", ".join(map(str, solution.dominated_by))
-    return place, shares, cells, f"dominated by {by}" if by else ""
-
-
-def _point(solution: Solution, tasks: tuple[str, str]) -> FrontPoint | None:
-    """Return where a solution stands; None where a figure is not known."""
-    across, up = (solution.figures.get(task) for task in tasks)
-    if across is None or up is None or across.value is None or up.value is None:
-        return None
-    return FrontPoint(solution.run, across.value, up.value, _range(across), _range(up))
-
-
-def _range(figure: Figure) -> tuple[float, float] | None:
-    return None if figure.low is None or figure.high is None else (figure.low, figure.high)
+    return FrontRow([*shares, *figures, f"dominated by {by}" if by else "on the front"], bool(by))
 
 
 def _value(solution: Solution, task: str) -> float:

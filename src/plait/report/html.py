@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from plait.measure import larger_is_better
 from plait.report import tiles
-from plait.report.conflict_tiles import why
+from plait.report.conflict.tiles import why
 from plait.report.content import Figure, Report, TaskReport
 from plait.report.figures import Figures, LabelSummary
 from plait.report.page import environment

@@ -8,7 +8,7 @@ from typing import final
 from markupsafe import Markup
 
 from plait.measure import larger_is_better
-from plait.report.conflict_words import load_words
+from plait.report.conflict.words import load_words
 from plait.report.content import Number, Report
 from plait.report.figures import Figures
 from plait.report.pictures import Line, line_chart, reliability

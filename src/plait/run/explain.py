@@ -9,9 +9,9 @@ from typing import Final
 
 from plait.errors import RecipeError, RunError
 from plait.measure import Interval, load
-from plait.report.conflict import Pull, pulls, pushes
-from plait.report.conflict_page import render_conflicts
-from plait.report.conflict_words import cosine_words, percents, sentences, thresholds
+from plait.report.conflict.page import render_conflicts
+from plait.report.conflict.pulls import Pull, pulls, pushes
+from plait.report.conflict.words import cosine_words, percents, sentences, thresholds
 from plait.report.content import Report
 from plait.report.figures import Figures
 from plait.report.words import table

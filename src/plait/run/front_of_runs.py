@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from plait.errors import RecipeError, nearest
-from plait.measure import dominated, larger_is_better
-from plait.report.conflict_page import FrontRow, render_front
+from plait.measure import dominated
 from plait.report.content import Figure, Report
 from plait.report.figures import Figures
-from plait.report.pictures import FrontAxis, FrontPoint, front_chart
-from plait.report.words import figure_words, metric_name, names, table
+from plait.report.front_page import FrontPage, FrontRow, front_axis, front_point, render_page
+from plait.report.pictures import FrontAxis, FrontPoint, front_chart, on_its_own
+from plait.report.words import figure_words, names, table
 from plait.run.manifest import check_manifest, write_file
 
 __all__ = ["front"]
@@ -44,22 +44,18 @@ def front(
     reports = {str(folder): _read(folder) for folder in folders}
     axes = [_axis(reports, task) for task in tasks]
     found = {run: [_figure(*read, task, part) for task in tasks] for run, read in reports.items()}
-    points = {run: _point(run, figures) for run, figures in found.items()}
+    points = {run: front_point(run, *figures) for run, figures in found.items()}
     known = {run: point for run, point in points.items() if point is not None}
     by = dominated([(point.x, point.y) for point in known.values()], [axis.larger_is_better for axis in axes])
     runs = list(known)
     beaten = {run: [runs[number] for number in numbers] for run, numbers in zip(runs, by, strict=True)}
     said = _sentences({run: report for run, (report, _) in reports.items()}, points, beaten, part)
-    rows = [FrontRow(run, [figure_words(figure) for figure in found[run]], beaten[run]) for run in runs]
+    columns = ["run", *(axis.name for axis in axes), "dominated by"]
+    beats = [", ".join(str(1 + number) for number in numbers) or "– (on the front)" for numbers in by]
+    rows = [[run, *map(figure_words, found[run]), told] for run, told in zip(runs, beats, strict=True)]
     if out is not None:
-        picture = front_chart(f"{axes[0].name} against {axes[1].name}", list(known.values()), axes[0], axes[1])
-        page = picture if out.suffix == ".svg" else render_front(list(known.values()), (axes[0], axes[1]), rows, said)
-        write_file(out, _alone(page) if out.suffix == ".svg" else page)
-    header = ["", "run", *(axis.name for axis in axes), "dominated by"]
-    body = [
-        [str(number), row.run, *row.values, ", ".join(str(1 + runs.index(run)) for run in row.by) or "– (on the front)"]
-        for number, row in enumerate(rows, 1)
-    ]
+        behind = [bool(numbers) for numbers in by]
+        write_file(out, _drawn(out.suffix == ".svg", list(known.values()), axes, said, (columns, rows, behind)))
     data: dict[str, object] = {
         "tasks": list(tasks),
         "metrics": [reports[runs[0]][0].tasks[task].metric for task in tasks] if runs else [],
@@ -70,7 +66,7 @@ def front(
         ],
         "sentences": said,
     }
-    return [*table([header, *body]), "", *said], data
+    return [*table([["", *columns], *([str(number), *row] for number, row in enumerate(rows, 1))]), "", *said], data
 
 
 def _read(folder: Path) -> tuple[Report, Figures]:
@@ -95,7 +91,7 @@ def _axis(reports: Mapping[str, tuple[Report, Figures]], task: str) -> FrontAxis
             f"Runs should be decided by the same figure of `{task}`, or they cannot be compared. Found {told}."
         )
     metric = next(iter(metrics))
-    return FrontAxis(f"{task} · {metric_name(metric)}", larger_is_better(metric))
+    return front_axis(task, metric)
 
 
 def _figure(report: Report, figures: Figures, task: str, part: str) -> Figure:
@@ -109,15 +105,30 @@ def _figure(report: Report, figures: Figures, task: str, part: str) -> Figure:
     return nothing if kept is None else Figure(value=scores.get(kept), low=None, high=None)
 
 
-def _point(run: str, figures: Sequence[Figure]) -> FrontPoint | None:
-    x, y = figures
-    if x.value is None or y.value is None:
-        return None
-    return FrontPoint(run, x.value, y.value, _edges(x), _edges(y))
-
-
-def _edges(figure: Figure) -> tuple[float, float] | None:
-    return None if figure.low is None or figure.high is None else (figure.low, figure.high)
+def _drawn(
+    alone: bool,
+    points: Sequence[FrontPoint],
+    axes: Sequence[FrontAxis],
+    sentences: Sequence[str],
+    laid_out: tuple[Sequence[str], Sequence[Sequence[str]], Sequence[bool]],
+) -> str:
+    """Return the picture alone, or the page around it: with the columns, the rows, and which of these are dominated."""
+    across, up = axes
+    picture = front_chart(f"{across.name} against {up.name} of {len(points)} runs", points, across, up)
+    if alone:
+        return on_its_own(picture)
+    columns, rows, behind = laid_out
+    return render_page(
+        FrontPage(
+            title=f"{across.name} against {up.name}",
+            eyebrow=f"{len(points)} runs",
+            heading=f"What {across.name} costs in {up.name}.",
+            sentences=sentences,
+            picture=picture,
+            columns=columns,
+            rows=[FrontRow(row, beaten) for row, beaten in zip(rows, behind, strict=True)],
+        )
+    )
 
 
 def _sentences(
@@ -144,17 +155,3 @@ def _sentences(
     if len(sizes) > 1:
         said.append("The runs do not have the same number of examples in that part, so they are not of the same data.")
     return said
-
-
-def _alone(svg: str) -> str:
-    """Make the picture stand without a page: its own colours, light or dark as the reader's screen is."""
-    style = (
-        "<style>:root{color-scheme:light dark;--joint:light-dark(#1d5fb0,#6cabf5);--alone:light-dark(#7d838c,#969da7);"
-        "--card:light-dark(#fff,#1a1d22);--soft:light-dark(#5b626c,#a3a9b2);--rule:light-dark(#e3e0d8,#2d3138)}"
-        "svg{background:var(--card);font-family:system-ui,sans-serif}text{fill:var(--soft);font-size:11px}"
-        ".grid{stroke:var(--rule)}.edge{fill:none;stroke:var(--joint);stroke-width:1.5;stroke-dasharray:2 4}"
-        ".cross{stroke:var(--joint);stroke-width:2;opacity:.4}.cross.behind{stroke:var(--alone)}"
-        ".point circle{fill:var(--joint);stroke:var(--card);stroke-width:1.5}.point text{fill:var(--card);font-weight:650}"
-        ".point.behind circle{fill:var(--card);stroke:var(--alone)}.point.behind text{fill:var(--soft)}</style>"
-    )
-    return str(svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace("<title>", f"{style}<title>", 1)

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from plait.report import Change, Cosine, Figures, GainFigure, Gate, Transfer
-from plait.report.conflict import pulls, pushes
-from plait.report.conflict_page import FrontRow, render_conflicts, render_front
-from plait.report.conflict_tiles import why
-from plait.report.conflict_words import load_words, sentences, thresholds
-from plait.report.pictures import FrontAxis, FrontPoint
+from plait.report.conflict.page import render_conflicts
+from plait.report.conflict.pulls import pulls, pushes
+from plait.report.conflict.tiles import why
+from plait.report.conflict.words import load_words, sentences, thresholds
+from support.pages import checked
 from support.reports import pair
-from unit.report.test_page import checked
 
 EPOCHS = [epoch for epoch in (1, 2, 3) for _ in range(4)]
 NOISE = np.random.default_rng(4).normal(0, 0.02, 12)
@@ -142,13 +141,3 @@ def test_the_page_of_its_own(report):
 def test_nothing_measured_leaves_no_section(report):
     assert checked(render_conflicts(report, Figures())).endswith("What the tasks do to each other. Plait " + report.plait)
     assert why(report, Figures()).parts is None
-
-
-def test_the_page_of_a_front():
-    axes = (FrontAxis("like · AUC", True), FrontAxis("stars · RMSE", False))
-    points = [FrontPoint("runs/<a>", 0.8, 1.0), FrontPoint("runs/b", 0.7, 1.1)]
-    rows = [FrontRow("runs/<a>", ["0.800", "1.000"], []), FrontRow("runs/b", ["0.700", "1.100"], ["runs/<a>"])]
-    page = render_front(points, axes, rows, ["On the front: runs/<a>."])
-    assert "runs/<a>" in checked(page)
-    assert "What like · AUC costs in stars · RMSE." in checked(page)
-    assert 'class="behind"' in page

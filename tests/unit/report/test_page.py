@@ -1,7 +1,6 @@
 """The page: complete, self-contained, safe, and the same in any browser."""
 
 import re
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
@@ -9,39 +8,8 @@ import pytest
 from plait.report import Figure, Figures, GainFigure, TaskReport, render
 from plait.report.pictures import ForestRow, Line, forest_axis, forest_strip, line_chart, range_strip, reliability
 from plait.report.pictures.scale import steps, tick_text
+from support.pages import checked
 from support.reports import NO_GAIN, pair, undefined
-
-VOID = {"meta", "br", "input"}
-
-
-class Checker(HTMLParser):
-    """Tags that open and close in order, ids that occur once."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.ids, self.words = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.ids += [value for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        pass
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
-def checked(page):
-    checker = Checker()
-    checker.feed(page)
-    assert checker.open == []
-    assert len(checker.ids) == len(set(checker.ids))
-    return " ".join(" ".join(checker.words).split())
 
 
 @pytest.fixture(scope="module")

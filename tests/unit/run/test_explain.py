@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.pages import checked
+
 if TYPE_CHECKING:
     from plait.run.run import Run
 
@@ -78,7 +80,9 @@ def test_a_front(run: Run, tmp_path: Path) -> None:
     lines, data = front([run.folder, run.folder], ["like", "stars"], out=tmp_path / "front.html")
     assert data["runs"][0]["dominated_by"] == []  # type: ignore[index]
     assert "on the front" in lines[2]
-    assert "<svg" in (tmp_path / "front.html").read_text()
+    page = checked((tmp_path / "front.html").read_text())
+    assert "What like · AUC costs in stars · RMSE." in page
+    assert page.count("– (on the front)") == 1, "one run, however often it is named"
     front([run.folder], ["like", "stars"], "valid", tmp_path / "front.svg")
     assert (tmp_path / "front.svg").read_text().startswith("<svg xmlns")
     with pytest.raises(RecipeError, match="two different tasks"):

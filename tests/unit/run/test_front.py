@@ -12,6 +12,7 @@ from plait.report.content import Figure
 from plait.report.front import Front, Solution, front_lines, render_front
 from plait.run.front import front
 from plait.run.run import load
+from support.pages import checked
 
 
 def solution(number: int, auc: float | None, rmse: float | None) -> Solution:
@@ -41,7 +42,7 @@ def test_dominated_solutions_are_told_by_whom() -> None:
 
 def test_the_page_is_one_file_without_scripts() -> None:
     page = render_front(made((0.8, 1.0), (0.7, 0.9), (0.7, 1.1)))
-    assert page.count("dominated by 1, 2") == 1
+    assert checked(page).count("dominated by 1, 2") == 1
     assert page.count('class="point behind"') == 1
     assert "On the front of like and stars: numbers 1, 2 of 3 solutions" in page
     assert "&lt;shop&gt;" in page

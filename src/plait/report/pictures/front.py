@@ -12,7 +12,7 @@ from markupsafe import Markup
 from plait.measure.pareto import dominated
 from plait.report.pictures.scale import Scale, around, steps, tick_text
 
-__all__ = ["FrontAxis", "FrontPoint", "front_chart"]
+__all__ = ["FrontAxis", "FrontPoint", "front_chart", "on_its_own"]
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 340, 320, 46, 14, 26, 42
 
@@ -129,4 +129,20 @@ def _mark(number: int, point: FrontPoint, beaten: bool, scale_x: Scale, scale_y:
     return (
         f'<g class="point{" behind" if beaten else ""}"><circle cx="{x}" cy="{y}" r="8.5"/>'
         f'<text x="{x}" y="{y + 3.6}" text-anchor="middle">{number}</text><title>{escape(words)}</title></g>'
+    )
+
+
+def on_its_own(picture: Markup) -> str:
+    """Make the picture stand without a page: its own colours, light or dark as the reader's screen is."""
+    style = (
+        "<style>:root{color-scheme:light dark;--joint:light-dark(#1d5fb0,#6cabf5);--alone:light-dark(#7d838c,#969da7);"
+        "--card:light-dark(#fff,#1a1d22);--soft:light-dark(#5b626c,#a3a9b2);--rule:light-dark(#e3e0d8,#2d3138)}"
+        "svg{background:var(--card);font-family:system-ui,sans-serif}text{fill:var(--soft);font-size:11px}"
+        ".grid{stroke:var(--rule)}.edge{fill:none;stroke:var(--joint);stroke-width:1.5;stroke-dasharray:2 4}"
+        ".cross{stroke:var(--joint);stroke-width:2;opacity:.4}.cross.behind{stroke:var(--alone)}"
+        ".point circle{fill:var(--joint);stroke:var(--card);stroke-width:1.5}.point text{fill:var(--card);font-weight:650}"
+        ".point.behind circle{fill:var(--card);stroke:var(--alone)}.point.behind text{fill:var(--soft)}</style>"
+    )
+    return (
+        str(picture).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace("<title>", f"{style}<title>", 1)
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from plait.measure import Interval, load
 from plait.measure.load import COLLAPSED, DEAD
-from plait.report.conflict import APART, Pull, Push, pulls, pushes
+from plait.report.conflict.pulls import APART, Pull, Push, pulls, pushes
 from plait.report.content import Report
 from plait.report.figures import Figures, Gate
 from plait.report.words import names

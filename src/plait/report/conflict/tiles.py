@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from plait.measure import mean_interval
-from plait.report.conflict import Pull, Push, pulls, pushes
-from plait.report.conflict_words import cosine_words, percents, sentences, thresholds
+from plait.report.conflict.pulls import Pull, Push, pulls, pushes
+from plait.report.conflict.words import cosine_words, percents, sentences, thresholds
 from plait.report.content import Report
 from plait.report.figures import Figures
 from plait.report.pictures import Line, line_chart
