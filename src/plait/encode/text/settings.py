@@ -1,0 +1,29 @@
+"""The settings of the text encoder. Pydantic only, no torch, so that a recipe is read in no time."""
+
+from __future__ import annotations
+
+from typing import Literal, final
+
+from pydantic import Field
+
+from plait import schema
+
+__all__ = ["Text"]
+
+
+@final
+class Text:
+    """The reading of texts; it only names its settings, as every part does."""
+
+    @final
+    class Settings(schema.Settings):
+        """The pretrained text encoder."""
+
+        model: str = "all-MiniLM-L6-v2"
+        """A Hugging Face name or a local folder; the default comes as a package and is never downloaded."""
+        tune: Literal["frozen"] = "frozen"
+        """`frozen`: every text is encoded once, in preparation."""
+        max_tokens: int = Field(default=256, ge=1)
+        """Tokens of a text that are read; the rest is left out."""
+        pooling: Literal["auto", "mean", "first", "last"] = "auto"
+        """Which of a text's token states make its vector; `auto` does as the model was made for."""
