@@ -40,6 +40,8 @@ TaskKind = Literal[
     "ranking",
     "retrieval",
     "relatedness",
+    "tagging",
+    "masked",
 ]
 
 

@@ -1,13 +1,42 @@
 """Which figures each kind of task has, which one decides, and which way is better."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-from plait.measure import binary, classes, multilabel, ordinal, ranking, relatedness, retrieval, values
+from plait.measure import binary, classes, masked, multilabel, ordinal, ranking, relatedness, retrieval, tagging, values
 from plait.measure.outcome import Outcome
 from plait.measure.sample import Statistic
 from plait.schema import TaskKind
 
 __all__ = ["build", "decisive", "figures", "larger_is_better", "metrics"]
+
+_METRICS: Final[Mapping[TaskKind, tuple[str, ...]]] = {
+    "binary": binary.METRICS,
+    "relatedness": relatedness.METRICS,
+    "multiclass": classes.METRICS,
+    "multilabel": multilabel.METRICS,
+    "ordinal": ordinal.METRICS,
+    "regression": values.METRICS,
+    "amount": values.AMOUNT_METRICS,
+    "ranking": ranking.METRICS,
+    "retrieval": retrieval.METRICS,
+    "tagging": tagging.METRICS,
+    "masked": masked.METRICS,
+}
+
+_BUILD: Final[Mapping[TaskKind, Callable[[str, Outcome], Statistic]]] = {
+    "binary": binary.build,
+    "relatedness": relatedness.build,
+    "multiclass": classes.build,
+    "multilabel": multilabel.build,
+    "ordinal": ordinal.build,
+    "regression": values.build,
+    "amount": values.build,
+    "ranking": ranking.build,
+    "retrieval": retrieval.build,
+    "tagging": tagging.build,
+    "masked": masked.build,
+}
 
 
 def metrics(kind: TaskKind, levels: Sequence[float] = ()) -> tuple[str, ...]:
@@ -20,25 +49,7 @@ def metrics(kind: TaskKind, levels: Sequence[float] = ()) -> tuple[str, ...]:
     """
     if levels:
         return values.QUANTILE_METRICS if 0.5 in levels else ("pinball", "quantile_error", "spearman")
-    match kind:
-        case "binary":
-            return binary.METRICS
-        case "relatedness":
-            return relatedness.METRICS
-        case "multiclass":
-            return classes.METRICS
-        case "multilabel":
-            return multilabel.METRICS
-        case "ordinal":
-            return ordinal.METRICS
-        case "regression":
-            return values.METRICS
-        case "amount":
-            return values.AMOUNT_METRICS
-        case "ranking":
-            return ranking.METRICS
-        case "retrieval":
-            return retrieval.METRICS
+    return _METRICS[kind]
 
 
 def figures(kind: TaskKind, outcome: Outcome) -> tuple[str, ...]:
@@ -69,7 +80,7 @@ def larger_is_better(metric: str) -> bool:
             "`metric` should be a figure of which more or less is better, to compare by. Found `predicted_over_observed`, "
             "which is best at 1. Use `ece` or `log_loss`."
         )
-    return metric not in {"log_loss", "ece", "rmse", "mae", "pinball", "quantile_error"}
+    return metric not in {"log_loss", "ece", "rmse", "mae", "pinball", "quantile_error", "perplexity"}
 
 
 def build(kind: TaskKind, metric: str, outcome: Outcome) -> Statistic:
@@ -82,20 +93,4 @@ def build(kind: TaskKind, metric: str, outcome: Outcome) -> Statistic:
     known = metrics(kind, outcome.levels)
     if metric not in known:
         raise ValueError(f"`metric` should be one of {', '.join(known)} for a {kind} task. Found `{metric}`.")
-    match kind:
-        case "binary":
-            return binary.build(metric, outcome)
-        case "relatedness":
-            return relatedness.build(metric, outcome)
-        case "multiclass":
-            return classes.build(metric, outcome)
-        case "multilabel":
-            return multilabel.build(metric, outcome)
-        case "ordinal":
-            return ordinal.build(metric, outcome)
-        case "regression" | "amount":
-            return values.build(metric, outcome)
-        case "ranking":
-            return ranking.build(metric, outcome)
-        case "retrieval":
-            return retrieval.build(metric, outcome)
+    return _BUILD[kind](metric, outcome)
