@@ -39,6 +39,8 @@ class FeatureLayout(Settings):
     """number, time: positions among the table's numbers (a value, then an indicator of a missing one, where needed)."""
     dim: int = 0
     """text, embedding: length of the vector."""
+    tokens: bool = False
+    """text: tokens are kept instead of vectors, for an encoder inside the model."""
     edges: list[float] = Field(default_factory=list)
     """number: inner quantiles of the transformed value over the training part, ascending, for piecewise encoding."""
 

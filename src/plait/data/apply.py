@@ -16,15 +16,16 @@ from plait.data.moments import MISSING, moments
 from plait.data.pack import matrix_shape, pack
 from plait.data.relations import key_rows
 from plait.data.slots import as_fitted
-from plait.data.table import Packing, vectors
+from plait.data.table import Packing, vectors, words
 from plait.data.texts import TextEncoder
+from plait.data.words import TokenReader
 from plait.errors import RecipeError, nearest
 from plait.layout import TableLayout
 
 __all__ = ["apply"]
 
 
-def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | None = None) -> Columns:
+def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | TokenReader | None = None) -> Columns:
     """Pack new rows of a table with the vocabularies and statistics of training.
 
     Values never seen in training get the code for that, keys without partner row 0. Labels are read where all columns of
@@ -64,6 +65,7 @@ def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | N
         _freeze(engine, prepared, packing, layout)
         dims = {f.name: f.dim for f in frozen.features if f.dim}
         found = vectors(packing, engine, texts, None, dims)
+        read = words(packing, engine, texts, [n for n, w in prepared.tables[table].words.items() if w.offsets is not None])
         matrix = np.empty(matrix_shape(layout), np.int32)
         for _ in pack(engine, packing, layout, matrix):
             pass
@@ -75,6 +77,7 @@ def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | N
         {n: torch.from_numpy(v) for n, v in examples.weights.items()},
         torch.zeros(rows.num_rows + 1, dtype=torch.uint8),
         times,
+        read,
     )
 
 

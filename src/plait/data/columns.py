@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, final
 import torch
 from torch import Tensor
 
+from plait.data.words import Words
 from plait.errors import RecipeError, nearest
 from plait.layout import Layout, TableLayout
 
@@ -46,6 +47,8 @@ class Columns:
     """uint8 [rows + 1]: 0 none, 1 train, 2 valid, 3 test."""
     times: Tensor | None = None
     """int64 [rows + 1]: when each of foreign rows happened, where they say so; their histories end before it."""
+    words: Mapping[str, Words] = field(default_factory=dict)
+    """Feature of kind text whose tokens are kept -> its texts; such a feature has no vectors here."""
 
 
 @final

@@ -1,7 +1,7 @@
 """Rows of prepared tables → the tensors of one batch, by row number only: no join, no loop over rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plait.data.columns import Columns, Events, Prepared
 from plait.data.history import earlier
+from plait.data.words import Tokens, Words, distinct
 
 __all__ = ["Batch", "Block", "Past", "block", "gather", "hide"]
 
@@ -26,6 +27,10 @@ class Block:
     """Text and embedding features by name, float16."""
     rows: Int[Tensor, " B"]
     """The row numbers these are, 0 where there is no such row."""
+    words: Mapping[str, Int[Tensor, " B"]] = field(default_factory=dict)
+    """Text features whose encoder is in the model -> the place of each row's text in `texts`."""
+    texts: Tokens | None = None
+    """The distinct texts of these features; on the host, wherever the block is."""
 
     def to(self, device: torch.device) -> "Block":
         """Return the same block on a device."""
@@ -35,6 +40,8 @@ class Block:
             numbers=self.numbers.to(device, non_blocking=True),
             vectors=vectors,
             rows=self.rows.to(device, non_blocking=True),
+            words={name: places.to(device, non_blocking=True) for name, places in self.words.items()},
+            texts=self.texts,
         )
 
 
@@ -183,7 +190,18 @@ def _unpack(columns: Columns, rows: Tensor, packed: Int[Tensor, "B packed"]) -> 
     layout = columns.layout
     numbers = packed[:, layout.codes + len(layout.keys) :].view(torch.float32)
     vectors = {name: vector.index_select(0, rows) for name, vector in columns.vectors.items()}
-    return Block(codes=packed[:, : layout.codes], numbers=numbers, vectors=vectors, rows=rows)
+    places, texts = _texts(columns.words, rows)
+    return Block(codes=packed[:, : layout.codes], numbers=numbers, vectors=vectors, rows=rows, words=places, texts=texts)
+
+
+def _texts(words: Mapping[str, Words], rows: Int[Tensor, " B"]) -> tuple[dict[str, Tensor], Tokens | None]:
+    """Gather the distinct texts of some rows over all features, and where each row's texts are among them."""
+    if not words:
+        return {}, None
+    found = {name: kept.numbers(rows) for name, kept in words.items()}
+    texts, moved = distinct([words[name].tokens(numbers) for name, (numbers, _) in found.items()])
+    places = {name: to.index_select(0, own) for (name, (_, own)), to in zip(found.items(), moved, strict=True)}
+    return places, texts
 
 
 def _foreign_items(events: Events, owners: Int[Tensor, " B"], own: Columns, rows: Int[Tensor, " B"]) -> Int[Tensor, "B L"]:

@@ -27,15 +27,16 @@ from plait.data.scratch import Scratch
 from plait.data.seats import Seats, arrange, history_keys
 from plait.data.slots import Seen, Slotted, most_slots
 from plait.data.store import load, matrix_file, save_columns, save_events, write_raw
-from plait.data.table import Packing, fit_table, lay_out, vectors
+from plait.data.table import Packing, fit_table, lay_out, vectors, words
 from plait.data.texts import Tell, TextEncoder
+from plait.data.words import TokenReader
 from plait.errors import CorruptError
 from plait.layout import Layout, TableLayout
 from plait.schema import History, Id, Schema, Task, Text
 
 __all__ = ["load", "open_tables", "prepare"]
 
-_FORMAT: Final = 4
+_FORMAT: Final = 5
 Parts = dict[str, npt.NDArray[np.uint8]]
 
 
@@ -43,7 +44,7 @@ def prepare(
     schema: Schema,
     base: Path,
     cache: Path,
-    texts: TextEncoder | None = None,
+    texts: TextEncoder | TokenReader | None = None,
     tell: Tell | None = None,
     memory: int = 4 << 30,
 ) -> Prepared:
@@ -53,7 +54,7 @@ def prepare(
         schema: what columns mean and what is predicted.
         base: the folder that relative sources start from.
         cache: the folder that holds prepared folders, one per content, and encoded texts.
-        texts: reads text features.
+        texts: reads text features: as vectors, or as tokens for an encoder inside the model.
         tell: reports progress: what, how much is done, how much there is.
         memory: a table whose packed matrix has more bytes is written memory-mapped, in batches of rows.
 
@@ -94,7 +95,7 @@ def open_tables(engine: Engine, schema: Schema) -> None:
             engine.need(table_name, column, f"Feature `{name}`")
 
 
-def _content(engine: Engine, schema: Schema, texts: TextEncoder | None) -> str:
+def _content(engine: Engine, schema: Schema, texts: TextEncoder | TokenReader | None) -> str:
     """Hash everything that a prepared folder depends on."""
     reads = texts is not None and any(isinstance(f, Text) for f in schema.features.values())
     parts = {
@@ -102,7 +103,7 @@ def _content(engine: Engine, schema: Schema, texts: TextEncoder | None) -> str:
         "format": _FORMAT,
         "schema": schema.model_dump(mode="json"),
         "files": {name: engine.origin(name) for name in schema.tables},
-        "texts": [texts.fingerprint, texts.dim] if reads and texts is not None else None,
+        "texts": [texts.fingerprint, texts.dim, isinstance(texts, TokenReader)] if reads and texts is not None else None,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -111,7 +112,13 @@ class _Preparation:
     """The state of one `prepare`."""
 
     def __init__(
-        self, engine: Engine, schema: Schema, folder: Path, texts: TextEncoder | None, tell: Tell | None, memory: int
+        self,
+        engine: Engine,
+        schema: Schema,
+        folder: Path,
+        texts: TextEncoder | TokenReader | None,
+        tell: Tell | None,
+        memory: int,
     ) -> None:
         self.engine = engine
         self.schema = schema
@@ -181,8 +188,11 @@ class _Preparation:
             packing.scratch = Scratch(sum(most), rows)
         fit_table(self.engine, packing, seen, self.tell)
         found = vectors(packing, self.engine, self.texts, self._cache, {}, self.tell)
-        dims = {n: v.shape[1] for n, v in found.items()}
-        layout: TableLayout = lay_out(packing, rows, self.schema.tables[name].keys, dims)
+        read = words(packing, self.engine, self.texts, tell=self.tell)
+        dims = {n: v.shape[1] for n, v in found.items()} | dict.fromkeys(
+            read, self.texts.dim if self.texts is not None else 0
+        )
+        layout: TableLayout = lay_out(packing, rows, self.schema.tables[name].keys, dims, read)
         file = matrix_file(self.folder, name) if mapped else None
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -196,6 +206,7 @@ class _Preparation:
             {n: torch.from_numpy(v) for n, v in examples.labels.items()},
             {n: torch.from_numpy(v) for n, v in examples.weights.items()},
             torch.from_numpy(np.append(np.uint8(0), parts[name])),
+            words=read,
         )
         save_columns(columns, self.folder, blocks, mapped)
         return packing, columns

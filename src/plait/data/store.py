@@ -17,6 +17,7 @@ from torch import Tensor
 
 from plait.data.columns import Columns, Events, Prepared
 from plait.data.files import check_manifest, file_name, group_starts, read_groups, read_parquet, write_groups, write_parquet
+from plait.data.kept_words import load_words, save_words
 from plait.data.pack import matrix_shape, turn
 from plait.data.plan import Plan
 from plait.data.values import flat
@@ -52,6 +53,8 @@ def save_columns(columns: Columns, folder: Path, blocks: Iterator[Ints], mapped:
             start += rows
 
     write_groups(groups(), path)
+    for name, words in columns.words.items():
+        save_words(name, words, folder)
 
 
 def _other_arrays(columns: Columns) -> dict[str, pa.Array]:
@@ -63,6 +66,7 @@ def _other_arrays(columns: Columns) -> dict[str, pa.Array]:
     for name, vector in columns.vectors.items():
         inner = pa.array(vector.numpy().reshape(-1))
         arrays[f"vector:{name}"] = pa.FixedSizeListArray.from_arrays(inner, vector.shape[1])
+    arrays |= {f"text:{name}": pa.array(words.places.numpy()) for name, words in columns.words.items()}
     return arrays
 
 
@@ -146,8 +150,12 @@ def _load_columns(folder: Path, layout: TableLayout, whole: Layout) -> Columns:
             )
             if f"weight:{name}" in table.column_names:
                 weights[name] = torch.from_numpy(_numpy(table, f"weight:{name}"))
-    vectors = {f.name: torch.from_numpy(_vector(table, f"vector:{f.name}", f.dim)) for f in layout.features if f.dim}
-    return Columns(layout, torch.from_numpy(matrix), vectors, labels, weights, torch.from_numpy(_numpy(table, "part")))
+    given = [f for f in layout.features if f.dim and not f.tokens]
+    vectors = {f.name: torch.from_numpy(_vector(table, f"vector:{f.name}", f.dim)) for f in given}
+    read = [f.name for f in layout.features if f.tokens]
+    words = {n: load_words(n, torch.from_numpy(_numpy(table, f"text:{n}")), folder) for n in read}
+    part = torch.from_numpy(_numpy(table, "part"))
+    return Columns(layout, torch.from_numpy(matrix), vectors, labels, weights, part, words=words)
 
 
 def _read_matrix(path: Path, names: list[str], shape: tuple[int, int]) -> Ints:

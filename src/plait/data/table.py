@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +19,12 @@ from plait.data.slots import Fitted, Seen, Slotted, encode_feature, fit_feature
 from plait.data.texts import Tell, TextEncoder, encode_texts
 from plait.data.values import flat
 from plait.data.vectors import given_vectors
+from plait.data.words import TokenReader, Words, read_words
 from plait.errors import RecipeError
 from plait.layout import FeatureLayout, TableLayout
 from plait.schema import Category, Embedding, Feature, Id, Number, Text, Time
 
-__all__ = ["Packing", "fit_table", "lay_out", "vectors"]
+__all__ = ["Packing", "fit_table", "lay_out", "vectors", "words"]
 
 Ints = npt.NDArray[np.int32]
 _THREADS: Final = min(4, os.cpu_count() or 1)
@@ -84,7 +85,9 @@ def _encoder(name: str, feature: Slotted, fitted: Fitted, column: pa.Array) -> C
     return lambda start, end: encode_feature(name, feature, fitted, column.slice(start, end - start))
 
 
-def lay_out(packing: Packing, rows: int, targets: Mapping[str, str], dims: Mapping[str, int]) -> TableLayout:
+def lay_out(
+    packing: Packing, rows: int, targets: Mapping[str, str], dims: Mapping[str, int], kept: Collection[str] = ()
+) -> TableLayout:
     """Decide which slot holds what.
 
     Args:
@@ -92,6 +95,7 @@ def lay_out(packing: Packing, rows: int, targets: Mapping[str, str], dims: Mappi
         rows: rows of the table.
         targets: key -> table it points at.
         dims: text or embedding feature -> length of its vector.
+        kept: text features whose tokens are kept.
     """
     codes = sum(packing.fitted[n].width for n, f in packing.slotted.items() if isinstance(f, Id | Category))
     features, place, number, first = [], 0, 0, 1
@@ -110,7 +114,7 @@ def lay_out(packing: Packing, rows: int, targets: Mapping[str, str], dims: Mappi
                 update["edges"] = fitted.number.edges
             number += fitted.width
         else:
-            update = {"dim": dims[name]}
+            update = {"dim": dims[name], "tokens": name in kept}
         features.append(layout.model_copy(update=update))
     return TableLayout(
         name=packing.name,
@@ -127,12 +131,12 @@ def lay_out(packing: Packing, rows: int, targets: Mapping[str, str], dims: Mappi
 def vectors(
     packing: Packing,
     engine: Engine,
-    encoder: TextEncoder | None,
+    encoder: TextEncoder | TokenReader | None,
     cache: Path | None,
     dims: Mapping[str, int],
     tell: Tell | None = None,
 ) -> dict[str, npt.NDArray[np.float16]]:
-    """Read or encode the vectors of text and embedding features.
+    """Read or encode the vectors of text and embedding features; none of texts whose tokens are kept.
 
     Args:
         packing: the table.
@@ -150,7 +154,7 @@ def vectors(
     """
     result = {}
     for name, feature in packing.features.items():
-        if not isinstance(feature, Text | Embedding):
+        if not isinstance(feature, Text | Embedding) or (isinstance(feature, Text) and isinstance(encoder, TokenReader)):
             continue
         column = engine.column(packing.name, name.partition(".")[2])
         if isinstance(feature, Embedding):
@@ -158,6 +162,32 @@ def vectors(
         elif encoder is None:
             raise RecipeError(f"Feature `{name}` is text and needs an encoder. Pass one as `texts`, or read it as category.")
         else:
+            assert isinstance(encoder, TextEncoder)
             found = encode_texts(name, column, encoder, cache, tell)
         result[name] = np.concatenate([np.zeros((1, found.shape[1]), np.float16), found])
     return result
+
+
+def words(
+    packing: Packing,
+    engine: Engine,
+    reader: TextEncoder | TokenReader | None,
+    offsets: Collection[str] = (),
+    tell: Tell | None = None,
+) -> dict[str, Words]:
+    """Read the tokens of text features, where a tokenizer reads them.
+
+    Args:
+        packing: the table.
+        engine: reads the columns.
+        reader: reads texts.
+        offsets: the features of which it is kept where each token stands.
+        tell: reports progress.
+    """
+    if not isinstance(reader, TokenReader):
+        return {}
+    return {
+        name: read_words(name, engine.column(packing.name, name.partition(".")[2]), reader, name in offsets, tell)
+        for name, feature in packing.features.items()
+        if isinstance(feature, Text)
+    }

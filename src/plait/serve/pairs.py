@@ -79,4 +79,5 @@ class Pairs:
             matrix[1:, known.layout.keys[key]] = rows.int()
         vectors = {name: vector.new_zeros(size + 1, vector.shape[1]) for name, vector in known.vectors.items()}
         part = torch.zeros(size + 1, dtype=torch.uint8)
-        return Columns(known.layout, matrix, vectors, {}, {}, part)
+        words = {name: kept.without_rows(size) for name, kept in known.words.items()}
+        return Columns(known.layout, matrix, vectors, {}, {}, part, words=words)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from plait.schema import Category, Embedding, History, Id, Number, Schema, Split, Table, Task, Text, Time
 
-__all__ = ["Letters", "shop_schema", "write_shop"]
+__all__ = ["Characters", "Letters", "shop_schema", "write_shop"]
 
 
 class Letters:
@@ -104,3 +104,22 @@ def shop_schema(split: Split | None = None, **tasks: Task) -> Schema:
         split=split or Split(),
         seed=3,
     )
+
+
+class Characters:
+    """Read every character but blanks as a token; remembers what it was asked."""
+
+    dim = 4
+    fingerprint = "characters"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def read(
+        self, texts: list[str], offsets: bool = False
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int32] | None]:
+        self.asked += texts
+        found = [[(ord(c), i) for i, c in enumerate(text) if c != " "] for text in texts]
+        ids = np.array([token for text in found for token, _ in text], np.int32)
+        spans = np.array([(i, i + 1) for text in found for _, i in text], np.int32).reshape(-1, 2)
+        return ids, np.array([len(text) for text in found], np.int64), spans if offsets else None
