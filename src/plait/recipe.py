@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from plait import schema
 from plait.balance import AnyBalance, Average
 from plait.encode.history import AnyHistory, Attention
 from plait.encode.text.settings import Text
@@ -238,6 +239,11 @@ def _feature_problems(recipe: Recipe) -> list[str]:
             problems.append(f"Feature `{name}` should be `table.column`. Found no table `{table}`.{nearest(table, names)}")
         elif isinstance(feature, History):
             problems += _history_problems(recipe, name, table, feature)
+        elif isinstance(feature, schema.Text) and feature.of is not None:
+            try:
+                schema.places_of(recipe.tables, name, feature.of)
+            except ValueError as error:
+                problems.append(str(error))
     return problems
 
 

@@ -5,11 +5,15 @@ A recipe is a schema plus the settings of the parts. The schema is all that `pla
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from plait.errors import nearest
+
 __all__ = [
+    "JOINT",
     "Category",
     "Delay",
     "Embedding",
@@ -19,6 +23,7 @@ __all__ = [
     "Id",
     "Ignore",
     "Number",
+    "Place",
     "Schema",
     "Settings",
     "Split",
@@ -27,6 +32,7 @@ __all__ = [
     "TaskKind",
     "Text",
     "Time",
+    "places_of",
     "short_form",
 ]
 
@@ -109,6 +115,8 @@ class Text(Settings):
     """Words, read by the pretrained encoder of `model.text`."""
 
     kind: Literal["text"] = "text"
+    of: list[str] | None = Field(default=None, min_length=2)
+    """Several texts read as one, in this order: each a column of the table, or `key.column` of the table behind a key."""
 
 
 class Embedding(Settings):
@@ -140,6 +148,44 @@ Feature = Annotated[
     BeforeValidator(short_form),
 ]
 FeatureKind = Literal["id", "category", "number", "time", "text", "embedding", "history", "ignore"]
+
+
+JOINT: Final = "\x1f"
+"""Stands between the parts of a text that is made of several, until an encoder puts its own separator there."""
+
+
+class Place(NamedTuple):
+    """A column reached from a table's rows along keys."""
+
+    keys: tuple[str, ...]
+    table: str
+    column: str
+
+
+def places_of(tables: Mapping[str, Table], name: str, of: Sequence[str]) -> list[Place]:
+    """Find the columns that a text is made of.
+
+    Args:
+        tables: the tables.
+        name: of the feature, `table.column`.
+        of: `column`, `key.column`, `key.key.column`, …
+
+    Raises:
+        ValueError: a way that does not lead along keys; the text says where.
+    """
+    found = []
+    for entry in of:
+        table, (*keys, column) = name.partition(".")[0], entry.split(".")
+        for key in keys:
+            known = tables[table].keys if table in tables else {}
+            if key not in known:
+                raise ValueError(
+                    f"Feature `{name}`: `of` should name columns of table `{table}`, or `key.column`, since its parts are "
+                    f"reached along keys. Found `{entry}`, keys {sorted(known)}.{nearest(key, list(known))}"
+                )
+            table = known[key]
+        found.append(Place(tuple(keys), table, column))
+    return found
 
 
 def _written(value: object) -> object:

@@ -12,6 +12,7 @@ from torch import Tensor
 from plait.data.columns import Columns, Prepared
 from plait.data.engine import Engine
 from plait.data.examples import apply_examples
+from plait.data.joint import joint_texts, reached_from_outside
 from plait.data.moments import MISSING, moments
 from plait.data.pack import matrix_shape, pack
 from plait.data.relations import key_rows
@@ -61,6 +62,9 @@ def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | T
             k: examples.groups.get(k, np.zeros(rows.num_rows, np.int32)) for k in frozen.keys if k not in frozen.targets
         }
         packing = Packing(table, {f.name: plan.schema.features[f.name] for f in frozen.features}, keys | groups)
+        packing.joint = joint_texts(
+            plan.schema, packing.features, lambda place: reached_from_outside(engine, prepared, table, keys, place)
+        )
         layout = frozen.model_copy(update={"rows": rows.num_rows})
         _freeze(engine, prepared, packing, layout)
         dims = {f.name: f.dim for f in frozen.features if f.dim}

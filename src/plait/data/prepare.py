@@ -19,6 +19,7 @@ from plait.data.engine import Engine
 from plait.data.examples import Examples, read_examples
 from plait.data.files import appearing, mapped_matrix, write_manifest
 from plait.data.history import Timeline
+from plait.data.joint import joint_columns, joint_texts, need_parts, reached
 from plait.data.pack import matrix_shape, pack
 from plait.data.parts import assign
 from plait.data.plan import Plan
@@ -91,7 +92,9 @@ def open_tables(engine: Engine, schema: Schema) -> None:
                 engine.need(name, column, f"`tables.{name}`")
     for name, feature in schema.features.items():
         table_name, _, column = name.partition(".")
-        if table_name in schema.tables and not isinstance(feature, History) and feature.kind != "ignore":
+        if isinstance(feature, Text) and feature.of is not None:
+            need_parts(engine, schema, name)
+        elif table_name in schema.tables and not isinstance(feature, History) and feature.kind != "ignore":
             engine.need(table_name, column, f"Feature `{name}`")
 
 
@@ -160,7 +163,7 @@ class _Preparation:
         plan = self._plan(layout, packings, relations, notes)
         plan.save(self.folder)
         for name in relations.ids:
-            write_raw(name, self._outside(name), self.folder)
+            write_raw(name, self._outside(name), self.folder, joint_columns(schema, name))
         return Prepared(final_folder, layout, tables, histories, plan)
 
     def _table(
@@ -173,6 +176,9 @@ class _Preparation:
         }
         rows = relations.rows[name]
         packing = Packing(name, features, relations.keys[name] | examples.groups)
+        packing.joint = joint_texts(
+            self.schema, features, lambda place: reached(self.engine, relations, self.schema, name, place)
+        )
         ids, others = relations.reached(name, self.schema, parts)
         slots = len(packing.slotted) + len(packing.keys)
         mapped = 4 * rows * slots > self.memory

@@ -9,7 +9,7 @@ from typing import Final, final
 
 from plait.errors import RecipeError, nearest
 from plait.layout import Group, Role
-from plait.schema import History, Ignore, Schema, Task
+from plait.schema import History, Ignore, Schema, Task, Text, places_of
 
 __all__ = ["Seats", "arrange", "history_keys"]
 
@@ -246,7 +246,7 @@ class _Arranging:
         for role, path in reached:
             if path and path[0] in closed:
                 continue
-            own = self.row_features[role.table]
+            own = [f for f in self.row_features[role.table] if not self._joins(f, path, hidden, closed, allowed)]
             if role.history is not None:
                 if allowed is not None and role.history not in allowed:
                     continue
@@ -256,6 +256,16 @@ class _Arranging:
             if visible:
                 result[role.name] = visible
         return result
+
+    def _joins(
+        self, feature: str, path: list[str], hidden: set[str], closed: set[str], allowed: dict[str, bool] | None
+    ) -> bool:
+        """Say whether a text made of several holds one that is hidden, so that it has to be hidden too."""
+        described = self.schema.features[feature]
+        if not isinstance(described, Text) or described.of is None or (allowed is not None and allowed.get(feature)):
+            return False
+        places = places_of(self.schema.tables, feature, described.of)
+        return any(f"{p.table}.{p.column}" in hidden or (not path and {*p.keys[:1]} & closed) for p in places)
 
     @staticmethod
     def _allowed(feature: str, allowed: dict[str, bool], hidden: set[str]) -> bool:

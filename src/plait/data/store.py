@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -89,10 +89,10 @@ def save_events(name: str, events: Events, folder: Path) -> None:
     (place / "history.json").write_text(json.dumps(about))
 
 
-def write_raw(table: str, rows: pa.Table, folder: Path) -> None:
-    """Keep the outside values of a table that has an id."""
+def write_raw(table: str, rows: pa.Table, folder: Path, needed: Set[str] = frozenset()) -> None:
+    """Keep the outside values of a table that has an id: its small columns, and those that are needed."""
     (folder / "raw").mkdir(parents=True, exist_ok=True)
-    kept = [c for c in rows.column_names if _small(rows.column(c))]
+    kept = [c for c in rows.column_names if c in needed or _small(rows.column(c))]
     write_parquet(rows.select(kept), folder / "raw" / f"{file_name(table)}.parquet")
 
 

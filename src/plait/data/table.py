@@ -43,6 +43,12 @@ class Packing:
     fitted: dict[str, Fitted] = field(default_factory=dict)
     scratch: Scratch | None = None
     """Encoded columns of a table that fits into memory."""
+    joint: dict[str, pa.Array] = field(default_factory=dict)
+    """Text made of several -> its parts put together."""
+
+    def column(self, engine: Engine, name: str) -> pa.Array | pa.ChunkedArray:
+        """Read the column of a feature, or what several were put together to."""
+        return self.joint[name] if name in self.joint else engine.column(self.name, name.partition(".")[2])
 
     @property
     def slotted(self) -> dict[str, Slotted]:
@@ -156,7 +162,7 @@ def vectors(
     for name, feature in packing.features.items():
         if not isinstance(feature, Text | Embedding) or (isinstance(feature, Text) and isinstance(encoder, TokenReader)):
             continue
-        column = engine.column(packing.name, name.partition(".")[2])
+        column = packing.column(engine, name)
         if isinstance(feature, Embedding):
             found = given_vectors(name, column, dims.get(name))
         elif encoder is None:
@@ -187,7 +193,7 @@ def words(
     if not isinstance(reader, TokenReader):
         return {}
     return {
-        name: read_words(name, engine.column(packing.name, name.partition(".")[2]), reader, name in offsets, tell)
+        name: read_words(name, packing.column(engine, name), reader, name in offsets, tell)
         for name, feature in packing.features.items()
         if isinstance(feature, Text)
     }

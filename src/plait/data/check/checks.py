@@ -17,7 +17,7 @@ from plait.data.check.values import check_constants, check_numbers, check_texts,
 from plait.data.engine import Engine
 from plait.data.infer.features import infer_features
 from plait.errors import PlaitError
-from plait.schema import Feature, History, Schema
+from plait.schema import Feature, History, Schema, Text
 
 __all__ = ["check"]
 
@@ -79,5 +79,7 @@ def _features(context: Context, base: Path) -> dict[str, Feature]:
     return {
         place: feature
         for place, feature in features.items()
-        if isinstance(feature, History) or place.partition(".")[2] in context.columns(place.partition(".")[0])
+        if (isinstance(feature, Text) and feature.of is not None)
+        or isinstance(feature, History)
+        or place.partition(".")[2] in context.columns(place.partition(".")[0])
     }

@@ -44,7 +44,8 @@ class Context:
         schema: the recipe's schema.
         engine: where the readable tables are open.
         tables: the tables that could be opened.
-        features: `table.column` -> feature, those the recipe does not name included; only columns that exist.
+        features: `table.column` -> feature, those the recipe does not name included; only columns that exist,
+            and what is made of several.
         labels: task -> its label; only labels that can be evaluated.
         parts: table of examples -> 0 none, 1 train, 2 valid, 3 test per row; only where the split can be made.
         kept: columns read so far.

@@ -16,7 +16,7 @@ from plait.data.check.signal import area, area_by_value, explained_by_value, hit
 from plait.data.seats import arrange
 from plait.data.values import flat, numbers, plain, texts
 from plait.errors import PlaitError
-from plait.schema import Embedding, History, Schema, Task
+from plait.schema import Embedding, History, Schema, Task, Text
 
 __all__ = ["check_leaks"]
 
@@ -61,6 +61,7 @@ def _features(schema: Schema, table: str) -> list[str]:
         place
         for place, feature in schema.features.items()
         if place.partition(".")[0] == table and not isinstance(feature, History | Embedding) and feature.kind != "ignore"
+        if not isinstance(feature, Text) or feature.of is None
     ]
 
 

@@ -13,7 +13,7 @@ from plait.data.engine import Engine
 from plait.data.moments import moments
 from plait.data.values import flat, numbers
 from plait.errors import PlaitError, nearest
-from plait.schema import Category, Embedding, Feature, Id, Ignore, Number, Schema, Table, Text, Time
+from plait.schema import Category, Embedding, Feature, Id, Ignore, Number, Schema, Table, Text, Time, places_of
 
 __all__ = ["check_columns", "check_ids", "check_keys", "check_types", "open_tables"]
 
@@ -73,7 +73,10 @@ def _named(schema: Schema, name: str) -> Iterator[tuple[str, str]]:
         yield f"`tables.{name}.keys`", key
     for place, feature in schema.features.items():
         owner, _, column = place.partition(".")
-        if owner == name and feature.kind != "history":
+        if isinstance(feature, Text) and feature.of is not None:
+            parts = places_of(schema.tables, place, feature.of)
+            yield from ((f"`features.{place}`", part.column) for part in parts if part.table == name)
+        elif owner == name and feature.kind != "history":
             yield f"`features.{place}`", column
     for task_name, task in schema.tasks.items():
         if task.table == name and task.group is not None:

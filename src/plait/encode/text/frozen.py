@@ -9,6 +9,7 @@ from jaxtyping import Float, Float16
 from torch import Tensor
 
 from plait.encode.text.find import find_model, fingerprint, width_of
+from plait.encode.text.joint import parted
 from plait.encode.text.load import Pretrained, load_pretrained
 from plait.encode.text.pool import pool
 from plait.encode.text.settings import Text
@@ -68,7 +69,7 @@ class FrozenText:
     def _encode_all(self, texts: list[str], vectors: Float16[np.ndarray, "n dim"], tell: Tell | None) -> None:
         loaded = self._load()
         most = min(self.settings.max_tokens, loaded.max_tokens)
-        tokens = loaded.tokenizer(texts, truncation=True, max_length=most)["input_ids"]
+        tokens = loaded.tokenizer(parted(texts, loaded.tokenizer), truncation=True, max_length=most)["input_ids"]
         order = sorted((n for n, text in enumerate(texts) if text), key=lambda n: len(tokens[n]), reverse=True)
         device = next(loaded.model.parameters()).device
         done = 0

@@ -1,0 +1,22 @@
+"""Texts made of several: what a tokenizer puts between the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from plait.schema import JOINT
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["parted"]
+
+
+def parted(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Put the tokenizer's own separator between the parts of texts that are made of several.
+
+    That is `[SEP]` for BERT; a model without one gets its end of text, or a new line.
+    """
+    mark = tokenizer.sep_token or tokenizer.eos_token or "\n"
+    return [text.replace(JOINT, f" {mark} ") if JOINT in text else text for text in texts]
