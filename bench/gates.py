@@ -125,7 +125,7 @@ def run(recipe: dict[str, Any], seed: int, chosen: dict[str, Any], cache: Path) 
     settings = settled.recipe.model.sharing
     assert isinstance(settings, MMoE.Settings)
     torch.manual_seed(seed)
-    body = Remedied(model.absent.shape[1], len(found.layout.tasks), settings, **chosen)
+    body = Remedied(model.encoder.width, len(found.layout.tasks), settings, **chosen)
     model.sharing = body
     balancer: Balancer = build_balance(settled.recipe, found.layout)
     cpu = torch.device("cpu")
@@ -146,10 +146,10 @@ def _use(model: MultiTaskModel, body: Remedied, found: Any) -> dict[str, float]:
     model.eval()
     effective, loads, peaks = [], [], []
     for batch in supply.every_table(4096):
-        encoded = model.encode(batch)
+        encoded = model.encoder(batch)
         for group in model.layout.groups:
             tasks = [model.names.index(name) for name in group.tasks]
-            for weight in body.weights(model.joint_input(batch, group, encoded), tasks):
+            for weight in body.weights(model.encoder.joint_input(batch, group, encoded), tasks):
                 load = weight.mean(0)
                 loads.append(load)
                 effective.append(float(torch.exp(-(load * load.clamp(min=1e-9).log()).sum())))

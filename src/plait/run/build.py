@@ -13,7 +13,7 @@ from plait.encode.history import build_history
 from plait.encode.row import RowEncoder
 from plait.encode.text.frozen import FrozenText
 from plait.layout import Layout
-from plait.model import HistoryRole, MultiTaskModel
+from plait.model import Encoder, HistoryRole, MultiTaskModel
 from plait.recipe import Recipe
 from plait.schema import Text
 from plait.share import Inputs, build_sharing
@@ -51,7 +51,7 @@ def _build(recipe: Recipe, layout: Layout) -> MultiTaskModel:
     chain = build_chain({name: recipe.tasks[name] for name in layout.tasks}, sharing.width, chosen.tower)
     chained = {name: head for name in chain.order if isinstance(head := heads[name], Head)}
     chain.start(chained, {name: layout.tasks[name].mean for name in chain.order})
-    return MultiTaskModel(layout, rows, histories, sharing, heads, chain)
+    return MultiTaskModel(layout, Encoder(layout, rows, histories, views), sharing, heads, chain)
 
 
 def _inputs(layout: Layout, rows: Mapping[str, RowEncoder], history_width: int) -> Inputs:

@@ -89,10 +89,7 @@ class Places:
         if space != "features":
             return self.of_task(space).index_select(0, rows)
         columns = self._run.prepared.tables[table]
-        encoder = self._run.model.row_encoder(table)
-        parts = []
+        encoder = self._run.model.encoder
         with torch.no_grad():
-            for chunk in torch.split(rows, _CHUNK):
-                taken = block(columns, chunk)
-                parts.append(encoder(taken.codes, taken.numbers, taken.vectors)[0].float())
-        return torch.cat(parts)
+            chunks = torch.split(rows, _CHUNK)
+            return torch.cat([encoder.block(table, block(columns, chunk))[0].float() for chunk in chunks])

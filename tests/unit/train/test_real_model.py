@@ -17,7 +17,7 @@ from plait.encode.history import Attention, build_history
 from plait.encode.row import RowEncoder
 from plait.errors import Stopped
 from plait.layout import Layout
-from plait.model import HistoryRole, MultiTaskModel
+from plait.model import Encoder, HistoryRole, MultiTaskModel
 from plait.share import PLE, SNR, STAR, STEM, HoME, Inputs, MMoE, PEPNet, SharingSettings, build_sharing
 from plait.tasks import Binary, Multiclass, Ranking, Regression, Retrieval, build_head
 from plait.train.fitted import Fitted
@@ -47,7 +47,7 @@ def build(prepared: Prepared, body: SharingSettings, seed: int = 0) -> MultiTask
         sharing = build_sharing(body, inputs(layout, rows), len(layout.tasks))
         films = rows["films"].width
         heads = {name: build_head(TASKS[name], task, sharing.width, [8], films) for name, task in layout.tasks.items()}
-        return MultiTaskModel(layout, rows, {"users.recent": past}, sharing, heads)
+        return MultiTaskModel(layout, Encoder(layout, rows, {"users.recent": past}, sharing.views), sharing, heads)
 
 
 def inputs(layout: Layout, rows: dict[str, RowEncoder]) -> Inputs:

@@ -6,55 +6,24 @@ predictions and losses
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import final
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from plait.data.batches import Batch, Block, Past
+from plait.data.batches import Batch, Block
 from plait.data.negatives import Negatives
-from plait.encode.history import HistoryEncoder
 from plait.encode.ids import FusedEmbedding
-from plait.encode.row import RowEncoder
-from plait.layout import Group, Layout, Role
+from plait.layout import Group, Layout
+from plait.model.encoder import Encoder, slot
 from plait.share.base import Sharing
 from plait.share.parting import alias, part
 from plait.tasks.base import Head, TwoTower
 from plait.tasks.relations.chain import Chain
 from plait.tasks.relations.relation import Linked, Told
 
-__all__ = ["HistoryRole", "MultiTaskModel"]
-
-
-def slot(name: str) -> str:
-    """Turn a table, role or task name into a module name: no dots, and never the name of a method."""
-    return ":" + name.replace(".", "/")
-
-
-@final
-class HistoryRole(nn.Module):
-    """Turn what happened before into one role vector.
-
-    The item rows are encoded by their table's row encoder (each distinct row of the batch once), projected to a small width,
-    gathered into sequences and pooled. The candidate of the example, where the task may see it, asks the question.
-    """
-
-    def __init__(self, rows: int, pool: HistoryEncoder, width: int) -> None:
-        super().__init__()
-        self.project = nn.Linear(rows, width)
-        self.pool = pool
-        self.width = width
-
-    def forward(
-        self, block: Float[Tensor, "U D"], positions: Int[Tensor, "B L"], query: Float[Tensor, "B D"] | None
-    ) -> Float[Tensor, "B W"]:
-        """Pool the rows at `positions` of `block`; position 0 is padding."""
-        projected = self.project(block)
-        items = projected.index_select(0, positions.flatten()).unflatten(0, positions.shape)
-        asked = None if query is None else self.project(query)
-        return self.pool(items, positions > 0, asked)
+__all__ = ["MultiTaskModel"]
 
 
 @final
@@ -63,8 +32,7 @@ class MultiTaskModel(nn.Module):
 
     Args:
         layout: how the prepared tables look.
-        rows: one row encoder per table.
-        histories: one per role that is a history.
+        encoder: everything before the body.
         sharing: the body.
         heads: one per task, in the order of `layout.tasks`.
         chain: which tasks are given which; none where not said.
@@ -73,8 +41,7 @@ class MultiTaskModel(nn.Module):
     def __init__(
         self,
         layout: Layout,
-        rows: Mapping[str, RowEncoder],
-        histories: Mapping[str, HistoryRole],
+        encoder: Encoder,
         sharing: Sharing,
         heads: Mapping[str, Head | TwoTower],
         chain: Chain | None = None,
@@ -82,21 +49,11 @@ class MultiTaskModel(nn.Module):
         super().__init__()
         self.layout = layout
         self.names = list(layout.tasks)
-        self.rows = nn.ModuleDict({slot(name): encoder for name, encoder in rows.items()})
-        self.histories = nn.ModuleDict({slot(name): module for name, module in histories.items()})
+        self.encoder = encoder
         self.sharing = sharing
         self.heads = nn.ModuleDict({slot(name): heads[name] for name in self.names})
         self.chain = chain or Chain({}, {})
-        widths = [self._width(role) for role in layout.roles]
-        self.absent = nn.Parameter(torch.zeros(sharing.views, sum(widths)))
-        self.seats = dict(zip((r.name for r in layout.roles), _spans(widths), strict=True))
         self._domains_in = _domain_codes(layout, sharing.domain)
-
-    def row_encoder(self, table: str) -> RowEncoder:
-        """Return the encoder of a table's rows."""
-        encoder = self.rows[slot(table)]
-        assert isinstance(encoder, RowEncoder)
-        return encoder
 
     def head(self, task: str) -> Head | TwoTower:
         """Return the head of a task."""
@@ -119,14 +76,14 @@ class MultiTaskModel(nn.Module):
         found: dict[str, Tensor] = {}
         for batch in batches:
             found |= self._batch_losses(batch, negatives)
-        zero = self.absent.new_zeros(())
+        zero = self.encoder.absent.new_zeros(())
         values = torch.stack([found.get(name, zero) for name in self.names])
         present = torch.tensor([name in found for name in self.names], device=values.device)
         return values, present
 
     def hidden(self, batch: Batch) -> dict[str, Float[Tensor, "B H"]]:
         """Compute each task's vector for the examples of a batch, as the body gives it."""
-        encoded = self.encode(batch)
+        encoded = self.encoder(batch)
         found: dict[str, Tensor] = {}
         for group in self._groups(batch.table):
             found |= self._hidden(batch, group, encoded)
@@ -151,15 +108,15 @@ class MultiTaskModel(nn.Module):
         head = self.head(task)
         target = self.layout.tasks[task].target
         assert isinstance(head, TwoTower) and target is not None
-        return head.candidates(self._encode_block(target, block)[0]).float()
+        return head.candidates(self.encoder.block(target, block)[0]).float()
 
     def gates(self, batch: Batch) -> dict[str, dict[str, Float[Tensor, " E"]]]:
         """Return for each level of the body how much each task of the batch's table leans on each expert."""
-        encoded = self.encode(batch)
+        encoded = self.encoder(batch)
         found: dict[str, dict[str, Tensor]] = {}
         for group in self._groups(batch.table):
             numbers = [self.names.index(name) for name in group.tasks]
-            levels = self.sharing.gates(self.joint_input(batch, group, encoded), numbers)
+            levels = self.sharing.gates(self.encoder.joint_input(batch, group, encoded), numbers)
             for level, use in levels.items():
                 found.setdefault(level, {}).update(zip(group.tasks, use, strict=True))
         return found
@@ -205,94 +162,25 @@ class MultiTaskModel(nn.Module):
         Among them are the tables of embeddings, each as the part `embeddings of TABLE`.
         """
         own = {id(p) for tensors in self.own_tensors() for p in tensors}
-        parts: dict[str, list[nn.Parameter]] = {}
-        for name in self.layout.tables:
-            if slot(name) not in self.rows:
-                continue
-            encoder = self.row_encoder(name)
-            looked_up = [] if encoder.embedding is None else list(encoder.embedding.parameters())
-            known = {id(p) for p in looked_up}
-            parts[f"embeddings of {name}"] = looked_up
-            parts[f"numbers and texts of {name}"] = [p for p in encoder.parameters() if id(p) not in known]
-        for role in self.layout.roles:
-            if role.history is not None:
-                parts[f"history {role.name}"] = list(self.histories[slot(role.name)].parameters())
-        parts["absent"] = [self.absent]
-        parts |= self.sharing.parts()
+        parts = {**self.encoder.parts(), **self.sharing.parts()}
         shared = {part: [p for p in tensors if p.requires_grad and id(p) not in own] for part, tensors in parts.items()}
         return {part: tensors for part, tensors in shared.items() if tensors}
-
-    def encode(self, batch: Batch) -> dict[str, Float[Tensor, "views B D"]]:
-        """Encode the rows of every role of a batch once, for all groups of tasks; of a history, its distinct item rows."""
-        tables = {role.name: role.table for role in self.layout.roles}
-        blocks = {**batch.roles, **{name: past.block for name, past in batch.pasts.items()}}
-        return {role: self._encode_block(tables[role], block) for role, block in blocks.items()}
-
-    def joint_input(
-        self, batch: Batch, group: Group, encoded: Mapping[str, Float[Tensor, "views B d"]]
-    ) -> Float[Tensor, "views B D"]:
-        """Lay the role vectors side by side as a group of tasks may see them."""
-        parts: list[Tensor] = []
-        size = batch.rows.shape[0]
-        for role in self.layout.roles:
-            start, stop = self.seats[role.name]
-            absent = self.absent[:, None, start:stop]
-            if role.name not in group.roles:
-                parts.append(absent.expand(-1, size, -1))
-            elif role.history is not None:
-                parts.append(self._past(role, batch.pasts[role.name], group, encoded))
-            else:
-                parts.append(self._hide(role, group, encoded[role.name], absent))
-        return torch.cat([part.to(parts[0].dtype) for part in parts], dim=-1) if len(parts) > 1 else parts[0]
-
-    def _width(self, role: Role) -> int:
-        if role.history is None:
-            return self.row_encoder(role.table).width
-        module = self.histories[slot(role.name)]
-        assert isinstance(module, HistoryRole)
-        return module.width
 
     def _groups(self, table: str) -> list[Group]:
         return [group for group in self.layout.groups if group.table == table]
 
-    def _encode_block(self, table: str, block: Block) -> Float[Tensor, "views B D"]:
-        encoded: Tensor = self.row_encoder(table)(block.codes, block.numbers, block.vectors)
-        return encoded
-
-    def _hide(
-        self, role: Role, group: Group, vector: Float[Tensor, "views B d"], absent: Float[Tensor, "views 1 d"]
-    ) -> Float[Tensor, "views B d"]:
-        spans = self.row_encoder(role.table).spans
-        hidden = [spans[name] for name in spans if f"{role.name}/{name}" in group.hidden]
-        if not hidden:
-            return vector
-        mask = torch.zeros(vector.shape[-1], dtype=torch.bool, device=vector.device)
-        for start, stop in hidden:
-            mask[start:stop] = True
-        return torch.where(mask, absent.to(vector.dtype), vector)
-
-    def _past(
-        self, role: Role, past: Past, group: Group, encoded: Mapping[str, Float[Tensor, "views B d"]]
-    ) -> Float[Tensor, "views B W"]:
-        module = self.histories[slot(role.name)]
-        block = encoded[role.name][0]
-        asking = [r.name for r in self.layout.roles if r.table == role.table and r.history is None]
-        query = next((encoded[name][0] for name in asking if name in group.roles and name in encoded), None)
-        pooled: Tensor = module(block, past.positions, query)
-        return pooled.expand(self.sharing.views, -1, -1)
-
     def _hidden(self, batch: Batch, group: Group, encoded: Mapping[str, Tensor]) -> dict[str, Tensor]:
         numbers = [self.names.index(name) for name in group.tasks]
-        vectors = self.sharing(self.joint_input(batch, group, encoded), numbers, self._domains(batch, group))
+        vectors = self.sharing(self.encoder.joint_input(batch, group, encoded), numbers, self._domains(batch, group))
         return dict(zip(group.tasks, vectors, strict=True))
 
     def _domains(self, batch: Batch, group: Group) -> Int[Tensor, "B"] | None:
         """Return each example's domain where the body asks for it: 0 where it is unknown, or these tasks may not see it."""
         if self.sharing.domain is None:
             return None
-        for role, slot, first in self._domains_in:
+        for role, place, first in self._domains_in:
             if role in batch.roles and role in group.roles and f"{role}/{self.sharing.domain}" not in group.hidden:
-                return (batch.roles[role].codes[:, slot].long() - first).clamp(min=0)
+                return (batch.roles[role].codes[:, place].long() - first).clamp(min=0)
         return torch.zeros_like(batch.rows)
 
     def _chained(self) -> dict[str, Head]:
@@ -308,7 +196,7 @@ class MultiTaskModel(nn.Module):
         """Mean loss per task of a batch; tasks without a label in it are left out."""
         present = [name for name, weight in batch.weights.items() if name in self.names and bool((weight > 0).any())]
         needed = self.chain.needed(present)
-        encoded = self.encode(batch)
+        encoded = self.encoder(batch)
         vectors: dict[str, Tensor] = {}
         for group in self._groups(batch.table):
             if not needed.isdisjoint(group.tasks):
@@ -362,7 +250,7 @@ class MultiTaskModel(nn.Module):
         positives = _pick(part(alias(encoded[task.target_role][0])), picked)
         items = _pick(batch.roles[task.target_role].rows, picked)
         drawn = negatives[name]
-        sampled = part(alias(self._encode_block(task.target, drawn.block)[0]))
+        sampled = part(alias(self.encoder.block(task.target, drawn.block)[0]))
         places = head.candidates(torch.cat([positives, sampled]))
         rows = torch.cat([items, drawn.block.rows])
         log_q = drawn.log_q.index_select(0, rows)
@@ -378,9 +266,3 @@ def _domain_codes(layout: Layout, domain: str | None) -> list[tuple[str, int, in
     """Return the roles that hold the feature that says the domain: role, its slot, its first code."""
     held = [(role, f) for role in layout.roles if role.history is None for f in layout.tables[role.table].features]
     return [(role.name, f.slots[0], f.first) for role, f in held if f.name == domain and len(f.slots) == 1]
-
-
-def _spans(widths: Sequence[int]) -> list[tuple[int, int]]:
-    """Return where each of several widths starts and stops when laid side by side."""
-    ends = torch.tensor([0, *widths]).cumsum(0).tolist()
-    return list(pairwise(ends))
