@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol, runtime_checkable
 
 from plait.schema import JOINT
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-__all__ = ["parted"]
+__all__ = ["Marks", "parted"]
 
 
-def parted(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:
+@runtime_checkable
+class Marks(Protocol):
+    """The tokens of a tokenizer that may stand between texts."""
+
+    sep_token: str | None
+    eos_token: str | None
+
+
+def parted(texts: Sequence[str], tokenizer: Marks) -> list[str]:
     """Put the tokenizer's own separator between the parts of texts that are made of several.
 
     That is `[SEP]` for BERT; a model without one gets its end of text, or a new line.
