@@ -38,9 +38,11 @@ class FeatureLayout(Settings):
     numbers: list[int] = Field(default_factory=list)
     """number, time: positions among the table's numbers (a value, then an indicator of a missing one, where needed)."""
     dim: int = 0
-    """text, embedding: length of the vector."""
+    """text, image, audio, embedding: length of the vector."""
     tokens: bool = False
     """text: tokens are kept instead of vectors, for an encoder inside the model."""
+    shape: list[int] = Field(default_factory=list)
+    """audio that an encoder of the model reads: the shape of the vector, mel bands and frames."""
     edges: list[float] = Field(default_factory=list)
     """number: inner quantiles of the transformed value over the training part, ascending, for piecewise encoding."""
 

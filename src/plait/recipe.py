@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from plait import schema
 from plait.balance import AnyBalance, Average
 from plait.encode.history import AnyHistory, Attention
+from plait.encode.image.settings import Image
 from plait.encode.text.settings import Text
 from plait.errors import RecipeError, nearest
 from plait.measure import decisive, metrics
@@ -39,6 +40,8 @@ class Model(Settings):
     """Layer widths of each task's own tower."""
     text: Text.Settings = Text.Settings()
     """The pretrained text encoder."""
+    image: Image.Settings = Image.Settings()
+    """The pretrained picture encoder."""
     history: Annotated[AnyHistory, BeforeValidator(short_form)] = Attention.Settings()
     """How a history becomes one vector."""
 

@@ -14,6 +14,7 @@ from plait.errors import nearest
 
 __all__ = [
     "JOINT",
+    "Audio",
     "Category",
     "Delay",
     "Embedding",
@@ -22,6 +23,7 @@ __all__ = [
     "History",
     "Id",
     "Ignore",
+    "Image",
     "Number",
     "Place",
     "Schema",
@@ -119,6 +121,18 @@ class Text(Settings):
     """Several texts read as one, in this order: each a column of the table, or `key.column` of the table behind a key."""
 
 
+class Image(Settings):
+    """A picture, read by the encoder of `model.image`: a path relative to the table's file, an absolute one, or bytes."""
+
+    kind: Literal["image"] = "image"
+
+
+class Audio(Settings):
+    """A sound, read as `model.audio` says: a path relative to the table's file, an absolute one, or bytes."""
+
+    kind: Literal["audio"] = "audio"
+
+
 class Embedding(Settings):
     """A vector given in the table, one list of numbers per row, all of one length."""
 
@@ -144,10 +158,12 @@ class Ignore(Settings):
 
 
 Feature = Annotated[
-    Annotated[Id | Category | Number | Time | Text | Embedding | History | Ignore, Field(discriminator="kind")],
+    Annotated[
+        Id | Category | Number | Time | Text | Image | Audio | Embedding | History | Ignore, Field(discriminator="kind")
+    ],
     BeforeValidator(short_form),
 ]
-FeatureKind = Literal["id", "category", "number", "time", "text", "embedding", "history", "ignore"]
+FeatureKind = Literal["id", "category", "number", "time", "text", "image", "audio", "embedding", "history", "ignore"]
 
 
 JOINT: Final = "\x1f"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -13,6 +16,7 @@ from plait.data.columns import Columns, Prepared
 from plait.data.engine import Engine
 from plait.data.examples import apply_examples
 from plait.data.joint import joint_texts, reached_from_outside
+from plait.data.media.medium import MediaEncoders
 from plait.data.moments import MISSING, moments
 from plait.data.pack import matrix_shape, pack
 from plait.data.relations import key_rows
@@ -26,17 +30,26 @@ from plait.layout import TableLayout
 __all__ = ["apply"]
 
 
-def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | TokenReader | None = None) -> Columns:
+def apply(
+    prepared: Prepared,
+    table: str,
+    rows: pa.Table,
+    texts: TextEncoder | TokenReader | None = None,
+    media: MediaEncoders | None = None,
+    files: Path | None = None,
+) -> Columns:
     """Pack new rows of a table with the vocabularies and statistics of training.
 
-    Values never seen in training get the code for that, keys without partner row 0. Labels are read where all columns of
-    their expressions are there.
+    Values never seen in training get the code for that, keys without partner row 0. Labels are read where all columns
+    of their expressions are there.
 
     Args:
         prepared: what training used.
         table: the table the rows belong to.
         rows: the rows, with the columns of the table's features and keys.
         texts: reads text features.
+        media: reads pictures and sounds.
+        files: what relative paths of pictures and sounds start from; no file is read where not said.
 
     Returns:
         The packed rows, from row number 1; all of part 0.
@@ -53,36 +66,43 @@ def apply(prepared: Prepared, table: str, rows: pa.Table, texts: TextEncoder | T
     times = _times(prepared, table, rows)
     with Engine(Path()) as engine:
         engine.add(table, rows)
-        keys = {}
-        for key, target in frozen.targets.items():
-            engine.need(table, key, f"Key `{table}.{key}`")
-            keys[key] = np.maximum(key_rows(engine.column(table, key), plan.ids[target])[0], 0)
+        keys = _keys(engine, prepared, table)
         examples = apply_examples(engine, plan, table, keys, prepared.layout.tasks)
-        groups = {
-            k: examples.groups.get(k, np.zeros(rows.num_rows, np.int32)) for k in frozen.keys if k not in frozen.targets
-        }
+        nothing = np.zeros(rows.num_rows, np.int32)
+        groups = {k: examples.groups.get(k, nothing) for k in frozen.keys if k not in frozen.targets}
         packing = Packing(table, {f.name: plan.schema.features[f.name] for f in frozen.features}, keys | groups)
         packing.joint = joint_texts(
             plan.schema, packing.features, lambda place: reached_from_outside(engine, prepared, table, keys, place)
         )
-        layout = frozen.model_copy(update={"rows": rows.num_rows})
-        _freeze(engine, prepared, packing, layout)
-        dims = {f.name: f.dim for f in frozen.features if f.dim}
-        found = vectors(packing, engine, texts, None, dims)
+        packing.folder = files
+        _freeze(engine, prepared, packing, layout := frozen.model_copy(update={"rows": rows.num_rows}))
+        found = vectors(packing, engine, texts, media, None, {f.name: f.dim for f in frozen.features if f.dim})
         read = words(packing, engine, texts, [n for n, w in prepared.tables[table].words.items() if w.offsets is not None])
         matrix = np.empty(matrix_shape(layout), np.int32)
-        for _ in pack(engine, packing, layout, matrix):
-            pass
+        deque(pack(engine, packing, layout, matrix), maxlen=0)
     return Columns(
         layout,
         torch.from_numpy(matrix),
-        {n: torch.from_numpy(v) for n, v in found.items()},
-        {n: torch.from_numpy(v) for n, v in examples.labels.items()},
-        {n: torch.from_numpy(v) for n, v in examples.weights.items()},
-        torch.zeros(rows.num_rows + 1, dtype=torch.uint8),
-        times,
-        read,
+        _tensors(found),
+        labels=_tensors(examples.labels),
+        weights=_tensors(examples.weights),
+        part=torch.zeros(rows.num_rows + 1, dtype=torch.uint8),
+        times=times,
+        words=read,
     )
+
+
+def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(values) for name, values in arrays.items()}
+
+
+def _keys(engine: Engine, prepared: Prepared, table: str) -> dict[str, npt.NDArray[np.int32]]:
+    """Find the prepared rows that the keys of the new rows lead to; 0 where there is none."""
+    found = {}
+    for key, target in prepared.layout.tables[table].targets.items():
+        engine.need(table, key, f"Key `{table}.{key}`")
+        found[key] = np.maximum(key_rows(engine.column(table, key), prepared.plan.ids[target])[0], 0)
+    return found
 
 
 def _times(prepared: Prepared, table: str, rows: pa.Table) -> Tensor | None:

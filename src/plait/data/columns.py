@@ -38,7 +38,7 @@ class Columns:
     matrix: Tensor
     """int32 [rows + 1, codes + keys + numbers]; numbers are float32 bits."""
     vectors: dict[str, Tensor]
-    """Feature of kind text or embedding -> float16 [rows + 1, dim]."""
+    """Feature of kind text, image, audio or embedding -> float16 [rows + 1, dim]."""
     labels: dict[str, Tensor]
     """Task -> float32 [rows + 1, label slots]; NaN in slot 0 means not observed."""
     weights: dict[str, Tensor]

@@ -24,7 +24,7 @@ class Block:
     numbers: Float[Tensor, "B F"]
     """Standardised numbers."""
     vectors: Mapping[str, Float[Tensor, "B dim"]]
-    """Text and embedding features by name, float16."""
+    """Text, picture and embedding features by name, float16."""
     rows: Int[Tensor, " B"]
     """The row numbers these are, 0 where there is no such row."""
     words: Mapping[str, Int[Tensor, " B"]] = field(default_factory=dict)

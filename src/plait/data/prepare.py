@@ -20,6 +20,9 @@ from plait.data.examples import Examples, read_examples
 from plait.data.files import appearing, mapped_matrix, write_manifest
 from plait.data.history import Timeline
 from plait.data.joint import joint_columns, joint_texts, need_parts, reached
+from plait.data.media.cells import folder_of
+from plait.data.media.features import media_state
+from plait.data.media.medium import MediaEncoders
 from plait.data.pack import matrix_shape, pack
 from plait.data.parts import assign
 from plait.data.plan import Plan
@@ -48,6 +51,7 @@ def prepare(
     texts: TextEncoder | TokenReader | None = None,
     tell: Tell | None = None,
     memory: int = 4 << 30,
+    media: MediaEncoders | None = None,
 ) -> Prepared:
     """Prepare all tables of a schema, or open what was prepared before where nothing changed.
 
@@ -58,6 +62,7 @@ def prepare(
         texts: reads text features: as vectors, or as tokens for an encoder inside the model.
         tell: reports progress: what, how much is done, how much there is.
         memory: a table whose packed matrix has more bytes is written memory-mapped, in batches of rows.
+        media: reads pictures and sounds.
 
     Returns:
         The prepared tables.
@@ -69,7 +74,7 @@ def prepare(
     """
     with Engine(base) as engine:
         open_tables(engine, schema)
-        folder = cache / _content(engine, schema, texts)
+        folder = cache / _content(engine, schema, base, texts, media)
         if folder.exists():
             try:
                 return load(folder)
@@ -77,7 +82,7 @@ def prepare(
                 # The sources are at hand, so what was damaged is made again.
                 shutil.rmtree(folder)
         with appearing(folder) as temporary:
-            prepared = _Preparation(engine, schema, temporary, texts, tell, memory).run(folder)
+            prepared = _Preparation(engine, schema, temporary, base, texts, media, tell, memory).run(folder)
             write_manifest(temporary)
         return prepared
 
@@ -98,8 +103,11 @@ def open_tables(engine: Engine, schema: Schema) -> None:
             engine.need(table_name, column, f"Feature `{name}`")
 
 
-def _content(engine: Engine, schema: Schema, texts: TextEncoder | TokenReader | None) -> str:
-    """Hash everything that a prepared folder depends on."""
+def _content(
+    engine: Engine, schema: Schema, base: Path, texts: TextEncoder | TokenReader | None, media: MediaEncoders | None
+) -> str:
+    """Hash everything that a prepared folder depends on, the files that its pictures and sounds lie in among them."""
+    states = {} if media is None else media_state(engine, schema, base, media)
     reads = texts is not None and any(isinstance(f, Text) for f in schema.features.values())
     parts = {
         "plait": version("plait"),
@@ -107,6 +115,7 @@ def _content(engine: Engine, schema: Schema, texts: TextEncoder | TokenReader | 
         "schema": schema.model_dump(mode="json"),
         "files": {name: engine.origin(name) for name in schema.tables},
         "texts": [texts.fingerprint, texts.dim, isinstance(texts, TokenReader)] if reads and texts is not None else None,
+        **({"media": states} if states else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -119,14 +128,18 @@ class _Preparation:
         engine: Engine,
         schema: Schema,
         folder: Path,
+        base: Path,
         texts: TextEncoder | TokenReader | None,
+        media: MediaEncoders | None,
         tell: Tell | None,
         memory: int,
     ) -> None:
         self.engine = engine
         self.schema = schema
         self.folder = folder
+        self.base = base
         self.texts = texts
+        self.media = media
         self.tell = tell
         self.memory = memory
 
@@ -152,6 +165,7 @@ class _Preparation:
         for history, events in histories.items():
             save_events(history, events, self.folder)
         notes = relations.notes + [note for e in examples.values() for note in e.notes]
+        notes += [note for packing in packings.values() for note in packing.notes]
         layout = Layout(
             tables={n: t.layout for n, t in tables.items()},
             roles=seats.roles,
@@ -179,6 +193,7 @@ class _Preparation:
         packing.joint = joint_texts(
             self.schema, features, lambda place: reached(self.engine, relations, self.schema, name, place)
         )
+        packing.folder = folder_of(self.schema.tables[name].source, self.base)
         ids, others = relations.reached(name, self.schema, parts)
         slots = len(packing.slotted) + len(packing.keys)
         mapped = 4 * rows * slots > self.memory
@@ -193,7 +208,7 @@ class _Preparation:
             most = (most_slots(f, kinds[n.partition(".")[2]]) for n, f in packing.slotted.items())
             packing.scratch = Scratch(sum(most), rows)
         fit_table(self.engine, packing, seen, self.tell)
-        found = vectors(packing, self.engine, self.texts, self._cache, {}, self.tell)
+        found = vectors(packing, self.engine, self.texts, self.media, self._cache, {}, self.tell)
         read = words(packing, self.engine, self.texts, tell=self.tell)
         dims = {n: v.shape[1] for n, v in found.items()} | dict.fromkeys(
             read, self.texts.dim if self.texts is not None else 0

@@ -14,6 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from plait.data.engine import Engine
+from plait.data.media.features import medium_of
+from plait.data.media.medium import MediaEncoders
+from plait.data.media.vectors import encode_media
 from plait.data.scratch import Scratch
 from plait.data.slots import Fitted, Seen, Slotted, encode_feature, fit_feature
 from plait.data.texts import Tell, TextEncoder, encode_texts
@@ -22,7 +25,7 @@ from plait.data.vectors import given_vectors
 from plait.data.words import TokenReader, Words, read_words
 from plait.errors import RecipeError
 from plait.layout import FeatureLayout, TableLayout
-from plait.schema import Category, Embedding, Feature, Id, Number, Text, Time
+from plait.schema import Audio, Category, Embedding, Feature, Id, Image, Number, Text, Time
 
 __all__ = ["Packing", "fit_table", "lay_out", "vectors", "words"]
 
@@ -45,6 +48,12 @@ class Packing:
     """Encoded columns of a table that fits into memory."""
     joint: dict[str, pa.Array] = field(default_factory=dict)
     """Text made of several -> its parts put together."""
+    folder: Path | None = None
+    """What relative paths of pictures and sounds start from; None where no file may be read."""
+    shapes: dict[str, list[int]] = field(default_factory=dict)
+    """Feature -> the shape of its vector, where the model reads it as more than a list of numbers."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know of the table's pictures and sounds."""
 
     def column(self, engine: Engine, name: str) -> pa.Array | pa.ChunkedArray:
         """Read the column of a feature, or what several were put together to."""
@@ -100,7 +109,7 @@ def lay_out(
         packing: with everything fitted.
         rows: rows of the table.
         targets: key -> table it points at.
-        dims: text or embedding feature -> length of its vector.
+        dims: feature with a vector -> its length.
         kept: text features whose tokens are kept.
     """
     codes = sum(packing.fitted[n].width for n, f in packing.slotted.items() if isinstance(f, Id | Category))
@@ -120,7 +129,7 @@ def lay_out(
                 update["edges"] = fitted.number.edges
             number += fitted.width
         else:
-            update = {"dim": dims[name], "tokens": name in kept}
+            update = {"dim": dims[name], "tokens": name in kept, "shape": packing.shapes.get(name, [])}
         features.append(layout.model_copy(update=update))
     return TableLayout(
         name=packing.name,
@@ -138,17 +147,19 @@ def vectors(
     packing: Packing,
     engine: Engine,
     encoder: TextEncoder | TokenReader | None,
+    media: MediaEncoders | None,
     cache: Path | None,
     dims: Mapping[str, int],
     tell: Tell | None = None,
 ) -> dict[str, npt.NDArray[np.float16]]:
-    """Read or encode the vectors of text and embedding features; none of texts whose tokens are kept.
+    """Read or encode the vectors of text, picture, sound and embedding features; none of texts whose tokens are kept.
 
     Args:
-        packing: the table.
+        packing: the table; its `notes` gain what could not be read.
         engine: reads the columns.
         encoder: reads texts.
-        cache: folder that keeps encoded texts.
+        media: reads pictures and sounds.
+        cache: folder that keeps what was encoded.
         dims: the lengths that are already decided.
         tell: reports progress.
 
@@ -156,14 +167,23 @@ def vectors(
         Feature -> float16 [rows + 1, dim]; row 0 is zeros.
 
     Raises:
-        RecipeError: if a text is to be read and there is no encoder.
+        RecipeError: if a text, picture or sound is to be read and there is no encoder.
     """
     result = {}
     for name, feature in packing.features.items():
-        if not isinstance(feature, Text | Embedding) or (isinstance(feature, Text) and isinstance(encoder, TokenReader)):
+        if not isinstance(feature, Text | Image | Audio | Embedding):
+            continue
+        if isinstance(feature, Text) and isinstance(encoder, TokenReader):
             continue
         column = packing.column(engine, name)
-        if isinstance(feature, Embedding):
+        if isinstance(feature, Image | Audio):
+            medium = medium_of(name, feature, media)
+            seen = encode_media(name, column, medium, packing.folder, cache, tell)
+            found = seen.vectors
+            packing.shapes[name] = medium.shape
+            if seen.failures.failed:
+                packing.notes.append(f"`{name}`: {seen.failures.say(medium.word)}")
+        elif isinstance(feature, Embedding):
             found = given_vectors(name, column, dims.get(name))
         elif encoder is None:
             raise RecipeError(f"Feature `{name}` is text and needs an encoder. Pass one as `texts`, or read it as category.")

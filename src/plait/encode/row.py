@@ -21,7 +21,7 @@ __all__ = ["RowEncoder"]
 class RowEncoder(nn.Module):
     """Turn rows of one table into vectors.
 
-        | single-valued ids and categories | many-valued ones: mean of their values | numbers | text and given embeddings |
+        | single-valued ids and categories | many-valued ones: mean of values | numbers | texts, pictures, given embeddings |
 
     A many-valued category is the mean over its values in the row; a row without any is zero. Only the ids and
     categories differ between views; numbers and vectors are the same in all.
@@ -49,7 +49,7 @@ class RowEncoder(nn.Module):
         number_width: int = Field(default=8, ge=1)
         """For `piecewise`: how many numbers each number becomes."""
         vector_width: int = Field(default=64, ge=1)
-        """Length to which texts and given embeddings are projected."""
+        """Length to which texts, pictures and given embeddings are projected."""
 
     single_slots: Tensor
     many_slots: Tensor
@@ -60,7 +60,7 @@ class RowEncoder(nn.Module):
         self.views = views
         single = [f for f in layout.features if f.kind in ("id", "category") and len(f.slots) == 1]
         many = [f for f in layout.features if f.kind in ("id", "category") and len(f.slots) > 1]
-        given = [f for f in layout.features if f.kind in ("text", "embedding")]
+        given = [f for f in layout.features if f.kind in ("text", "image", "audio", "embedding")]
         self.many = len(many)
         self.embedding = FusedEmbedding(layout.vocabulary, settings.width, views) if single or many else None
         self.numbers = _numbers([f for f in layout.features if f.kind in ("number", "time")], settings)

@@ -1,4 +1,4 @@
-"""Text and given embeddings: one vector per row, projected to a width."""
+"""Texts, pictures and given embeddings: one vector per row, projected to a width."""
 
 from typing import final
 
@@ -12,8 +12,8 @@ __all__ = ["VectorEncoder"]
 class VectorEncoder(nn.Module):
     """Normalise a given vector and project it: LayerNorm(W LayerNorm(v)).
 
-    The first norm makes the scale of the outside embedding irrelevant; a row without a text is the zero vector and
-    becomes the same learned vector everywhere.
+    The first norm makes the scale of the outside embedding irrelevant; a row without a text or picture is the zero vector
+    and becomes the same learned vector everywhere.
 
     Args:
         dim: length of the given vector.

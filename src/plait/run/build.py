@@ -9,18 +9,20 @@ import torch
 
 from plait.balance import Balancer, build_balancer
 from plait.data.columns import Prepared
+from plait.data.media.medium import MediaEncoders
 from plait.encode.history import build_history
+from plait.encode.image.frozen import FrozenImage
 from plait.encode.row import RowEncoder
 from plait.encode.text.frozen import FrozenText
 from plait.layout import Layout
 from plait.model import Encoder, HistoryRole, MultiTaskModel
 from plait.recipe import Recipe
-from plait.schema import Text
+from plait.schema import Image, Text
 from plait.share import Inputs, build_sharing
 from plait.tasks import build_chain, build_head, resampling
 from plait.tasks.base import Head
 
-__all__ = ["build_balance", "build_model", "build_texts", "resampled"]
+__all__ = ["build_balance", "build_media", "build_model", "build_texts", "resampled"]
 
 
 def build_model(recipe: Recipe, layout: Layout) -> MultiTaskModel:
@@ -84,3 +86,9 @@ def build_texts(recipe: Recipe) -> FrozenText | None:
     """Build the text encoder where the recipe reads texts; its weights are loaded at the first text."""
     reads = any(isinstance(feature, Text) for feature in recipe.features.values())
     return FrozenText(recipe.model.text) if reads else None
+
+
+def build_media(recipe: Recipe) -> MediaEncoders | None:
+    """Build what reads pictures and sounds where the recipe has any; weights are loaded at the first of them."""
+    reads = any(isinstance(feature, Image) for feature in recipe.features.values())
+    return MediaEncoders(FrozenImage(recipe.model.image)) if reads else None

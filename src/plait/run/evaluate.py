@@ -44,7 +44,7 @@ def compare(folders: Sequence[Path]) -> tuple[list[str], object]:
 def _on_other_rows(run: Run, path: Path, of: str | None) -> tuple[list[str], object]:
     rows = read_rows(path)
     name = table_of(run, rows, of)
-    columns = apply(run.prepared, name, rows, run.texts)
+    columns = apply(run.prepared, name, rows, run.texts, run.media, path.resolve().parent)
     labelled = {
         task: torch.nonzero(~torch.isnan(columns.labels[task][:, 0]))[:, 0]
         for task, layout in run.layout.tasks.items()

@@ -12,7 +12,7 @@ from plait.data.mix import mix_of
 from plait.data.prepare import prepare
 from plait.errors import RecipeError, RunError
 from plait.recipe import Recipe, load_recipe
-from plait.run.build import build_texts, resampled
+from plait.run.build import build_media, build_texts, resampled
 from plait.run.content import Measured
 from plait.run.manifest import NAME, PHASES, write_file
 from plait.run.phase import Trained, only, train_phase
@@ -57,7 +57,8 @@ def train(
     resolved = resolve(recipe, changes, base)
     _make_room(folder, resolved.recipe, resume)
     start = perf_counter()
-    prepared = prepare(resolved.recipe.schema_, resolved.base, _cache(resolved), build_texts(resolved.recipe), tell)
+    texts, media = build_texts(resolved.recipe), build_media(resolved.recipe)
+    prepared = prepare(resolved.recipe.schema_, resolved.base, _cache(resolved), texts, tell, media=media)
     seconds = {"prepare": perf_counter() - start}
     write_file(folder / "recipe.yaml", resolved.recipe.to_yaml())
     measured, joint = _train_all(resolved.recipe, prepared, folder, resume, alone, trees, seconds)

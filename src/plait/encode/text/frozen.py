@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Float16
 from torch import Tensor
 
+from plait.encode.precision import has_bfloat16
 from plait.encode.text.find import find_model, fingerprint, width_of
 from plait.encode.text.joint import parted
 from plait.encode.text.load import Pretrained, load_pretrained
@@ -83,7 +84,7 @@ class FrozenText:
 
     @torch.inference_mode()
     def _encode(self, loaded: Pretrained, tokens: Tensor, seen: Tensor) -> Float[Tensor, "B dim"]:
-        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=_has_bfloat16(tokens.device)):
+        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=has_bfloat16(tokens.device)):
             states: Tensor = loaded.model(input_ids=tokens, attention_mask=seen).last_hidden_state
         return torch.nn.functional.normalize(pool(states.float(), seen, loaded.pooling), dim=1)
 
@@ -94,11 +95,3 @@ class FrozenText:
             body.requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
             self._loaded = loaded
         return self._loaded
-
-
-def _has_bfloat16(device: torch.device) -> bool:
-    """Say whether the device multiplies bfloat16 natively."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from plait.data.prepare import prepare
 from plait.errors import RecipeError, nearest
-from plait.run.build import build_texts
+from plait.run.build import build_media, build_texts
 from plait.run.methods.entrants import BASELINE, Entrant, entrants
 from plait.run.methods.grounds import GROUNDS, lay_out
 from plait.run.methods.page import write_page
@@ -75,7 +75,8 @@ def _prepare(lap: Lap, out: Path, tell: Tell) -> None:
     """Prepare once before several processes want the same."""
     folder = out / "grounds" / lap.ground
     resolved = resolve(recipe_of(lap), base=folder)
-    prepare(resolved.recipe.schema_, folder, folder / "prepared", build_texts(resolved.recipe), tell)
+    texts, media = build_texts(resolved.recipe), build_media(resolved.recipe)
+    prepare(resolved.recipe.schema_, folder, folder / "prepared", texts, tell, media=media)
 
 
 def _plain(value: object) -> object:

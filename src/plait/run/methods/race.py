@@ -20,7 +20,7 @@ from plait.data.prepare import prepare
 from plait.errors import PlaitError
 from plait.measure import quick
 from plait.recipe import Recipe
-from plait.run.build import build_balance, build_model, build_texts, resampled
+from plait.run.build import build_balance, build_media, build_model, build_texts, resampled
 from plait.run.content import metric_of
 from plait.run.methods.entrants import Entrant
 from plait.run.methods.grounds import GROUNDS
@@ -163,7 +163,8 @@ def _train(recipe: Recipe, prepared: Prepared, seed: int) -> _Found:
 def _ready(source: str, folder: Path) -> tuple[Recipe, Prepared]:
     """Prepare the tables of a ground, or take them from where they were prepared before."""
     resolved = resolve(json.loads(source), base=folder)
-    return resolved.recipe, prepare(resolved.recipe.schema_, folder, folder / "prepared", build_texts(resolved.recipe))
+    texts, media = build_texts(resolved.recipe), build_media(resolved.recipe)
+    return resolved.recipe, prepare(resolved.recipe.schema_, folder, folder / "prepared", texts, media=media)
 
 
 def _one_thread() -> None:

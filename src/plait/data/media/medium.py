@@ -1,0 +1,95 @@
+"""A medium: how its files are decoded, and what encodes them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+
+from plait.data.media.content import Unread
+from plait.data.media.pictures import ImageEncoder, decode_picture
+
+__all__ = ["MediaEncoders", "Medium", "Pictures"]
+
+Halves = npt.NDArray[np.float16]
+Decoded = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MediaEncoders:
+    """What reads pictures and sounds, where a recipe has any."""
+
+    images: ImageEncoder | None = None
+
+    def medium(self, kind: str) -> Medium | None:
+        """Return how a kind of feature is read; None where nothing reads it."""
+        return Pictures(self.images) if kind == "image" and self.images is not None else None
+
+
+class Medium(ABC):
+    """How one kind of file becomes vectors."""
+
+    word: str
+    """What one of them is called."""
+    kind: str
+    """The kind of feature."""
+    most: int
+    """Bytes of a file above which it is not read."""
+    batch: int
+    """How many are decoded and encoded at a time."""
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """What identifies the encoder."""
+
+    @property
+    def shape(self) -> list[int]:
+        """The shape of a vector, where the model reads it as more than a list of numbers."""
+        return []
+
+    @abstractmethod
+    def decode(self, content: bytes) -> Decoded | Unread:
+        """Decode a file."""
+
+    @abstractmethod
+    def encode(self, decoded: Sequence[Decoded]) -> Halves:
+        """Encode what was decoded to float16 [files, dim]."""
+
+
+@final
+class Pictures(Medium):
+    """Pictures through a pretrained encoder."""
+
+    word, kind, most, batch = "picture", "image", 64 << 20, 32
+
+    def __init__(self, encoder: ImageEncoder) -> None:
+        self.encoder = encoder
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.encoder.dim
+
+    @property
+    def fingerprint(self) -> str:
+        """What identifies the encoder and the way its squares are cut."""
+        return f"{self.encoder.fingerprint}:{self.encoder.size}:{self.encoder.crop}"
+
+    def decode(self, content: bytes) -> Decoded | Unread:
+        """Decode a picture."""
+        return decode_picture(content, self.encoder.size, self.encoder.crop)
+
+    def encode(self, decoded: Sequence[Decoded]) -> Halves:
+        """Encode pictures."""
+        return self.encoder(np.stack([np.asarray(one, dtype=np.uint8) for one in decoded]))
