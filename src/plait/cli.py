@@ -8,8 +8,9 @@ from __future__ import annotations
 import errno
 import json
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -306,8 +307,24 @@ def _serve(folder: Path, host: str, port: int) -> None:
     run_server(folder, host, port)
 
 
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Tell what Plait warns of as a sentence; other libraries' warnings keep their place in the code."""
+    if category is UserWarning and Path(filename).is_relative_to(Path(__file__).parent):
+        say(f"warning: {message}")
+    else:
+        (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))
+
+
 def main() -> None:
     """Run the command line; turn every expected failure into one clear message and an exit code."""
+    warnings.showwarning = _warn
     try:
         app()
     except PlaitError as error:

@@ -20,6 +20,9 @@ from plait.errors import RecipeError, nearest
 __all__ = ["Feedback"]
 
 _LARGEST = 2**63 - 1
+_SHOWN = 40
+_MOST = 1e9
+"""The most a wish may be: beyond, weights of single precision would be no numbers, and a ratio as large means no more."""
 
 
 @final
@@ -90,7 +93,7 @@ class Feedback(Scalarised):
         """Set the wishes of some tasks; they count from the next step on. May be called from another thread.
 
         Raises:
-            RecipeError: a name is no task's, or a number is below 0 or not finite.
+            RecipeError: a name is no task's, or a number is below 0, above 1e9 or not finite.
         """
         problem = self._problem(dict(wishes))
         if problem is not None:
@@ -128,7 +131,7 @@ class Feedback(Scalarised):
         except FileNotFoundError:
             # Whoever gives the signal may begin later than the training.
             return
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             found, problem = {}, f"Found: {error}"
         if problem is None:
             self._warned = False
@@ -136,7 +139,8 @@ class Feedback(Scalarised):
         elif not self._warned:
             self._warned = True
             warnings.warn(
-                f"`{file}` should hold a number, 0 or more, for tasks of this run. {problem} The weights stay as they were.",
+                f"`{file}` should hold a number from 0 to {_MOST:g} for tasks of this run. {problem} "
+                "The weights stay as they were.",
                 stacklevel=2,
             )
 
@@ -147,6 +151,12 @@ class Feedback(Scalarised):
         for name, value in found.items():
             if name not in self._names:
                 return f"Found `{name}`.{nearest(str(name), self._names)}"
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-                return f"Found {value!r} for `{name}`."
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
+                return f"Found {_short(value)} for `{name}`."
         return None
+
+
+def _short(value: object) -> str:
+    """Write a value for a message; a number may have thousands of digits."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

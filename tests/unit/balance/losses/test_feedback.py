@@ -85,6 +85,9 @@ def test_what_was_fed_stands_until_the_file_changes(tmp_path: Path) -> None:
         ({"buy": -1}, "Found -1 for `buy`"),
         ({"buy": "much"}, "Found 'much' for `buy`"),
         ('{"buy": NaN}', "Found nan for `buy`"),
+        ('{"buy": 1e300}', "from 0 to 1e.09 for tasks of this run. Found 1e.300 for `buy`"),
+        ('{"buy": ' + "9" * 400 + "}", "Found 9{40}… for `buy`"),
+        ("[" * 100_000, "Found: maximum recursion depth"),
     ],
 )
 def test_a_broken_file_changes_nothing_and_is_told_once(tmp_path: Path, content: object, words: str) -> None:
