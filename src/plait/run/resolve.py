@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, final
 
 from plait.data.infer.features import infer_features
+from plait.errors import RecipeError
 from plait.recipe import Recipe, load_recipe
+from plait.run.fits import check_methods
 
 __all__ = ["Resolved", "resolve"]
 
@@ -43,4 +45,7 @@ def resolve(source: Recipe | Path | str | dict[str, Any], changes: Sequence[str]
         recipe, folder = load_recipe(Path(source), changes), base or Path(source).resolve().parent
     inferred = infer_features(recipe.tables, folder)
     features = {**{name: feature for name, feature in inferred.items() if name not in recipe.features}, **recipe.features}
+    wrong = [found.message for found in check_methods(recipe, features) if found.status == "FAIL"]
+    if wrong:
+        raise RecipeError(" ".join(wrong))
     return Resolved(recipe.model_copy(update={"features": features}), folder)

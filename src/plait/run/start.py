@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from plait.data.check import check, lines, to_json
 from plait.data.infer import infer
+from plait.data.infer.features import infer_features
 from plait.data.infer.recipe import write_recipe
-from plait.errors import RecipeError
+from plait.errors import DataError, RecipeError
 from plait.recipe import load_recipe
+from plait.run.fits import check_methods
 from plait.run.manifest import write_file
 
 __all__ = ["check_recipe", "start"]
@@ -49,7 +52,10 @@ def check_recipe(source: Path, changes: Sequence[str]) -> tuple[list[str], objec
         Lines for people, the findings as data, and whether any failed.
     """
     recipe = load_recipe(source, changes)
-    findings = check(recipe.schema_, source.resolve().parent)
+    folder = source.resolve().parent
+    findings = check(recipe.schema_, folder)
+    with suppress(DataError):  # A table that cannot be read is among the findings.
+        findings += check_methods(recipe, {**infer_features(recipe.tables, folder), **recipe.features})
     failed = sum(finding.status == "FAIL" for finding in findings)
     warned = sum(finding.status == "WARN" for finding in findings)
     closing = f"{len(findings) - failed - warned} passed, {warned} warnings, {failed} failed"

@@ -60,6 +60,10 @@ class SharingSettings(schema.Settings, ABC):
             RecipeError: the settings name a feature that the input does not hold.
         """
 
+    def named_features(self) -> list[str]:
+        """Return the `table.column` of every feature that the settings name, so that it is missed early; none by default."""
+        return []
+
     def views(self, tasks: int) -> int:
         """Return how many embeddings of the input the body wants for that many tasks."""
         return 1

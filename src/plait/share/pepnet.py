@@ -63,6 +63,10 @@ class PEPNet(Sharing):
         dropout: float = Field(default=0.0, ge=0, lt=1)
         """Share of activations left out in training."""
 
+        def named_features(self) -> list[str]:
+            """Return what the gates read."""
+            return [*self.domain_features, *self.personal_features]
+
         def build(self, inputs: Inputs, tasks: int) -> Sharing:
             """Build the body."""
             return PEPNet(inputs, tasks, self)

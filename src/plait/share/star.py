@@ -64,6 +64,10 @@ class STAR(Sharing):
         dropout: float = Field(default=0.0, ge=0, lt=1)
         """Share of activations left out in training."""
 
+        def named_features(self) -> list[str]:
+            """Return the domain."""
+            return [self.domain]
+
         def build(self, inputs: Inputs, tasks: int) -> Sharing:
             """Build the body."""
             return STAR(inputs, tasks, self)

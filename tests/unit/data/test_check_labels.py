@@ -145,6 +145,15 @@ def test_a_label_that_is_the_same_for_each_user(tmp_path: Path) -> None:
     assert (found.table, found.column) == ("shops", "shop") and "(through key `shop`)" in found.message
 
 
+def test_infinite_labels_are_told_once_and_disturb_no_other_check(run: Run) -> None:
+    random = np.random.default_rng(1).normal(size=ROWS)
+    label = random.copy()
+    label[3] = np.inf
+    findings = run({"net": label, "gross": random * 1.19}, task={"kind": "regression", "label": "net"})
+    assert "should be a finite number" in one(findings, "label").message
+    assert one(findings, "leak").column == "gross"
+
+
 def test_columns_of_labels_are_no_leak(run: Run) -> None:
     assert one(run(task={"label": "x > 0"}), "leak").status == "PASS"
 

@@ -70,7 +70,7 @@ def _of_task(
 ) -> Iterator[Finding]:
     """Judge every visible column for one task."""
     found = context.labels[name]
-    known = np.flatnonzero(found.known)
+    known = np.flatnonzero(found.known & _finite(found.values))
     rows = known[np.unique(np.linspace(0, len(known) - 1, min(_ROWS, len(known))).astype(np.int64))]
     if len(rows) < 50:
         return
@@ -91,6 +91,12 @@ def _of_task(
         yield Finding("WARN", "leak", table, column, text, _shown(values, found, rows, column))
     if not given:
         yield Finding("PASS", "leak", task.table, name, f"none of {len(places)} columns gives the label away")
+
+
+def _finite(values: pa.Array) -> npt.NDArray[np.bool_]:
+    """Leave out labels that are no numbers although they should be, which another check tells."""
+    found = numbers(values)
+    return np.ones(len(values), dtype=np.bool_) if found is None else ~np.isinf(found)
 
 
 def _shown(values: pa.Array | None, found: Observed, rows: Longs, column: str) -> list[dict[str, object]]:
