@@ -13,5 +13,13 @@ from plait.testing.balancers import BalancerContract
 from plait.testing.heads import HeadContract, TwoTowerContract
 from plait.testing.relations import RelationContract
 from plait.testing.sharing import SharingContract
+from plait.testing.tokens import TokenHeadContract
 
-__all__ = ["BalancerContract", "HeadContract", "RelationContract", "SharingContract", "TwoTowerContract"]
+__all__ = [
+    "BalancerContract",
+    "HeadContract",
+    "RelationContract",
+    "SharingContract",
+    "TokenHeadContract",
+    "TwoTowerContract",
+]
