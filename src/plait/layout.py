@@ -86,8 +86,9 @@ class TaskLayout(Settings):
     classes: list[str] = Field(default_factory=list)
     """multiclass, multilabel, ordinal (ascending): outside values by class number; binary: empty."""
     label_width: int = 1
-    """Label slots per example: 1, or for multilabel the most classes one row has (class numbers, padded with -1); 2 for a
-    label that may still become 1, with the chance that it would be known by now."""
+    """Label slots per example: 1, or for multilabel the most classes one row has (class numbers, padded with -1); for
+    tagging 2 for each of the most phrases one row has (first and last token); 2 for a label that may still become 1, with
+    the chance that it would be known by now."""
     examples: int = 0
     """Observed rows of the training part."""
     mean: float = 0.0
@@ -101,7 +102,10 @@ class TaskLayout(Settings):
     std: float = 1.0
     """regression, amount: standard deviation of the observed training labels, never 0."""
     class_rate: list[float] = Field(default_factory=list)
-    """multiclass, multilabel, ordinal: share of the observed training rows per class."""
+    """multiclass, multilabel, ordinal: share of the observed training rows per class; tagging: share of their tokens
+    outside of phrases, first in one, further in one."""
+    text: str | None = None
+    """tagging, masked: the text feature at whose tokens something is said."""
     target: str | None = None
     """retrieval, relatedness: the table of the candidates."""
     query_role: str | None = None

@@ -265,6 +265,8 @@ class Task(Settings):
     """The metric that decides; the kind's own where not said."""
     group: str | None = None
     """The column whose equal values form one list (ranking), or one user (AUC per user)."""
+    text: str | None = None
+    """For kinds that say something at the tokens of a text: the column that holds it."""
 
     @property
     def parents(self) -> list[str]:

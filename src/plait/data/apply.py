@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from plait.data.pack import matrix_shape, pack
 from plait.data.relations import key_rows
 from plait.data.slots import as_fitted
 from plait.data.table import Packing, vectors, words
+from plait.data.tags import lay_tags
 from plait.data.texts import TextEncoder
 from plait.data.words import TokenReader
 from plait.errors import RecipeError, nearest
@@ -71,13 +73,13 @@ def apply(
         nothing = np.zeros(rows.num_rows, np.int32)
         groups = {k: examples.groups.get(k, nothing) for k in frozen.keys if k not in frozen.targets}
         packing = Packing(table, {f.name: plan.schema.features[f.name] for f in frozen.features}, keys | groups)
-        packing.joint = joint_texts(
-            plan.schema, packing.features, lambda place: reached_from_outside(engine, prepared, table, keys, place)
-        )
+        outside = partial(reached_from_outside, engine, prepared, table, keys)
+        packing.joint = joint_texts(plan.schema, packing.features, outside)
         packing.folder = files
         _freeze(engine, prepared, packing, layout := frozen.model_copy(update={"rows": rows.num_rows}))
         found = vectors(packing, engine, texts, media, None, {f.name: f.dim for f in frozen.features if f.dim})
         read = words(packing, engine, texts, [n for n, w in prepared.tables[table].words.items() if w.offsets is not None])
+        lay_tags(examples, read)
         matrix = np.empty(matrix_shape(layout), np.int32)
         deque(pack(engine, packing, layout, matrix), maxlen=0)
     return Columns(

@@ -17,6 +17,7 @@ from plait.data.labels import encode_label, fit_label, label_numbers, label_valu
 from plait.data.moments import moments
 from plait.data.plan import Plan
 from plait.data.seats import Seats
+from plait.data.spans import Spans, find_spans
 from plait.data.values import flat, numbers
 from plait.data.vocabulary import count
 from plait.errors import DataError, RecipeError
@@ -41,6 +42,8 @@ class Examples:
     weights: dict[str, Floats] = field(default_factory=dict)
     groups: dict[str, Ints] = field(default_factory=dict)
     """Group column that is no key -> int32 [rows], numbers from 1, 0 for NULL."""
+    spans: dict[str, Spans] = field(default_factory=dict)
+    """tagging task -> its phrases, to be laid on tokens."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -170,6 +173,10 @@ def _fill(
                 f"Task `{name}`: {unseen} labels are of classes that no training row has; they count as not observed."
             )
         found.labels[name] = np.concatenate([np.full((1, labels.shape[1]), np.nan, np.float32), labels])
+        if task.kind == "tagging" and task.text is not None:
+            engine.need(table, task.text, f"`text` of task `{name}`")
+            words = engine.column(table, task.text)
+            found.spans[name] = find_spans(f"Label of task `{name}`", words, values[name], observed[name])
         if task.sample_weight is not None:
             found.weights[name] = _weights(engine, name, task, observed[name])
         if task.group is not None and task.group not in keys and task.group in engine.columns(table):

@@ -19,6 +19,7 @@ __all__ = ["encode_label", "fit_label", "label_numbers", "label_values"]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 _CLASSES: Final = ("multiclass", "ordinal", "multilabel")
+_OF_TOKENS: Final = ("tagging", "masked")
 
 
 def label_values(task: Task, column: pa.Array | pa.ChunkedArray, separator: str | None) -> pa.Array:
@@ -58,6 +59,8 @@ def fit_label(name: str, task: Task, values: pa.Array, observed: Bools, train: B
         return layout
     used = observed & train
     layout = layout.model_copy(update={"examples": int(used.sum())})
+    if task.kind in _OF_TOKENS:
+        return layout.model_copy(update={"text": f"{task.table}.{task.text}"})
     if task.kind not in _CLASSES:
         found = label_numbers(name, task, values, observed)
         _two(name, task, found, observed)
@@ -92,7 +95,7 @@ def encode_label(layout: TaskLayout, task: Task, values: pa.Array, observed: Boo
         float32 [rows, label slots], NaN in slot 0 where not observed; and how many observed rows hold a class that no
         training row has, which count as not observed (for multilabel: how many such classes were left out).
     """
-    if layout.kind == "retrieval":
+    if layout.kind == "retrieval" or layout.kind in _OF_TOKENS:
         return np.where(observed, np.float32(1), np.float32(np.nan))[:, None], 0
     if layout.kind not in _CLASSES:
         found = label_numbers(layout.name, task, values, observed)

@@ -32,6 +32,7 @@ from plait.data.seats import Seats, arrange, history_keys
 from plait.data.slots import Seen, Slotted, most_slots
 from plait.data.store import load, matrix_file, save_columns, save_events, write_raw
 from plait.data.table import Packing, fit_table, lay_out, vectors, words
+from plait.data.tags import lay_tags, tagged
 from plait.data.texts import Tell, TextEncoder
 from plait.data.words import TokenReader
 from plait.errors import CorruptError
@@ -209,7 +210,8 @@ class _Preparation:
             packing.scratch = Scratch(sum(most), rows)
         fit_table(self.engine, packing, seen, self.tell)
         found = vectors(packing, self.engine, self.texts, self.media, self._cache, {}, self.tell)
-        read = words(packing, self.engine, self.texts, tell=self.tell)
+        read = words(packing, self.engine, self.texts, tagged(examples), self.tell)
+        lay_tags(examples, read, parts[name] == 1)
         dims = {n: v.shape[1] for n, v in found.items()} | dict.fromkeys(
             read, self.texts.dim if self.texts is not None else 0
         )

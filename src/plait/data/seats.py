@@ -146,6 +146,7 @@ class _Arranging:
             self.seats.paths.setdefault(task.table, {r.name: p for r, p in reached})
             roles |= {r.name: r for r, _ in reached if r.name not in roles}
             answer = self._answer(name, task, reached)
+            self.kept |= self._text(name, task)
             seen[name] = self._visible(name, task, reached, answer)
             if not seen[name]:
                 raise RecipeError(
@@ -217,6 +218,24 @@ class _Arranging:
         asked = [f for f in self.row_features[target] if task.inputs is not None and f in task.inputs]
         self.kept |= set(asked or self.row_features[target])
         return key
+
+    def _text(self, name: str, task: Task) -> set[str]:
+        """Find the text at whose tokens a task says something."""
+        if task.text is None:
+            return set()
+        place = f"{task.table}.{task.text}"
+        feature = self.schema.features.get(place)
+        if not isinstance(feature, Text) or feature.of is not None:
+            found = (
+                "none"
+                if feature is None
+                else f"{feature.kind}" + (" of several columns" if isinstance(feature, Text) else "")
+            )
+            raise RecipeError(
+                f"Task `{name}`: `text: {task.text}` should name a column of table `{task.table}` that is read as text, "
+                f"since something is said at its tokens. Found {found}. Write `{place}: text` under `features`."
+            )
+        return {place}
 
     def _pair(self, table: str, label: str) -> tuple[str, str]:
         keys = self.schema.tables[table].keys

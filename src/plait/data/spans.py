@@ -30,7 +30,7 @@ class Spans:
 
     Attributes:
         row: which text, from 0.
-        start: the first character.
+        start: the first character, blanks before the text not counted.
         end: the character after the last.
         asked: how many phrases were given.
         lost: how many of them are nowhere in their text.
@@ -73,9 +73,10 @@ def find_spans(who: str, words: pa.Array | pa.ChunkedArray, marked: pa.Array | p
     sizes = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
     rows: Longs = np.repeat(np.arange(len(lists)), sizes)
     inner = flat(lists.flatten())
-    letters = _Letters.of(texts(flat(words)))
+    whole = texts(flat(words)).fill_null("")
+    letters = _Letters.of(pc.utf8_trim_whitespace(whole))
     if pa.types.is_struct(inner.type):
-        return _given(who, inner, rows, letters)
+        return _given(who, inner, rows, whole)
     return _found(texts(inner), rows, letters)
 
 
@@ -157,13 +158,13 @@ def _alone(code: int) -> bool:
     return any(low <= code <= high for low, high in _CJK)
 
 
-def _given(who: str, inner: pa.Array, rows: Longs, letters: _Letters) -> Spans:
-    """Read places as they stand."""
+def _given(who: str, inner: pa.Array, rows: Longs, whole: pa.Array) -> Spans:
+    """Read places as they stand, and count them from where the trimmed text begins."""
     names = {inner.type.field(i).name for i in range(inner.type.num_fields)}
     if not {"start", "end"} <= names:
         raise DataError(f"{who} should hold `{{start, end}}` in every list. Found {sorted(names)}.")
     start, end = (np.asarray(pc.struct_field(inner, n).fill_null(-1).cast(pa.int64())) for n in ("start", "end"))
-    length = np.diff(letters.starts)[rows]
+    length, after = (pc.utf8_length(x).to_numpy()[rows] for x in (whole, pc.utf8_ltrim_whitespace(whole)))
     wrong = np.flatnonzero((start < 0) | (end <= start) | (end > length))
     if len(wrong):
         at = int(wrong[0])
@@ -172,7 +173,9 @@ def _given(who: str, inner: pa.Array, rows: Longs, letters: _Letters) -> Spans:
             f"{int(start[at])} to {int(end[at])} in row {int(rows[at]) + 1}, whose text has {int(length[at])} characters, "
             f"and {len(wrong)} such places in all. Correct them."
         )
-    return Spans(*_apart(rows, start, end), asked=len(rows))
+    blank = (length - after).astype(np.int64)
+    kept = end > blank
+    return Spans(*_apart(rows[kept], np.maximum(start - blank, 0)[kept], (end - blank)[kept]), asked=len(rows))
 
 
 def _found(phrases: pa.Array, rows: Longs, letters: _Letters) -> Spans:

@@ -11,6 +11,7 @@ from plait.data.infer.features import infer_features
 from plait.errors import RecipeError
 from plait.recipe import Recipe, load_recipe
 from plait.run.fits import check_methods
+from plait.schema import Text
 
 __all__ = ["Resolved", "resolve"]
 
@@ -44,6 +45,7 @@ def resolve(source: Recipe | Path | str | dict[str, Any], changes: Sequence[str]
     else:
         recipe, folder = load_recipe(Path(source), changes), base or Path(source).resolve().parent
     inferred = infer_features(recipe.tables, folder)
+    inferred |= {f"{task.table}.{task.text}": Text() for task in recipe.tasks.values() if task.text is not None}
     features = {**{name: feature for name, feature in inferred.items() if name not in recipe.features}, **recipe.features}
     wrong = [found.message for found in check_methods(recipe, features) if found.status == "FAIL"]
     if wrong:

@@ -81,6 +81,12 @@ def test_given_places():
     assert places(found(["the zoom", "no"], marked)) == [(0, 0, 3), (0, 4, 8)]
 
 
+def test_blanks_before_a_text_do_not_count():
+    assert places(found(["  the zoom "], [[{"start": 6, "end": 10}]])) == [(0, 4, 8)]
+    assert places(found(["  the zoom "], [["zoom"]])) == [(0, 4, 8)]
+    assert places(found(["  a "], [[{"start": 0, "end": 1}, {"start": 1, "end": 3}]])) == [(0, 0, 1)]
+
+
 def test_a_place_outside_its_text_is_refused():
     with pytest.raises(DataError, match=r"places inside its text.*Found 4 to 9 in row 1, whose text has 8 characters"):
         found(["the zoom"], [[{"start": 4, "end": 9}]])

@@ -72,10 +72,11 @@ def _features(context: Context, base: Path) -> dict[str, Feature]:
     """Add the features that the recipe leaves open, and leave out those of columns that are not there."""
     schema = context.schema
     opened = {name: table for name, table in schema.tables.items() if name in context.tables}
+    read = {f"{task.table}.{task.text}": Text() for task in schema.tasks.values() if task.text is not None}
     try:
-        features = infer_features(opened, base, context.engine) | schema.features
+        features = infer_features(opened, base, context.engine) | read | schema.features
     except PlaitError:
-        features = schema.features
+        features = read | schema.features
     return {
         place: feature
         for place, feature in features.items()

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from plait.data.check.context import Context, Observed
 from plait.data.check.finding import Finding
 from plait.data.labels import fit_label, label_values
+from plait.data.spans import find_spans
+from plait.data.tags import lost_words
 from plait.data.values import flat, numbers, texts
 from plait.errors import PlaitError, nearest
 from plait.schema import Category, Task
@@ -22,6 +24,7 @@ _RARELY_KNOWN = 0.1
 _FEW = 50
 _RARE = 0.02
 _ALMOST_NONE = 0.001
+_OFTEN_LOST = 0.1
 _CLASSES = ("multiclass", "ordinal", "multilabel")
 
 
@@ -87,7 +90,27 @@ def _judge(context: Context, name: str, task: Task, found: Observed) -> Iterator
         yield Finding("WARN", "observed", task.table, name, text)
     else:
         yield Finding("PASS", "observed", task.table, name, f"{known:,} of {rows:,} rows ({share:.1%}) are observed{space}")
-    yield _rate(task, name, found)
+    yield _phrases(context, name, task, found) if task.kind == "tagging" else _rate(task, name, found)
+
+
+def _phrases(context: Context, name: str, task: Task, found: Observed) -> Finding:
+    """Say how many phrases are marked, and how many stand nowhere in their text."""
+    text = task.text or ""
+    try:
+        context.engine.need(task.table, text, f"`text` of task `{name}`")
+        spans = find_spans(f"Label of task `{name}`", context.column(task.table, text), found.values, found.known)
+    except PlaitError as error:
+        return Finding("FAIL", "phrases", task.table, name, str(error))
+    if not len(spans.row):
+        return Finding("FAIL", "phrases", task.table, name, f"should mark phrases that stand in `{text}`. Found none.")
+    marked = len(np.unique(spans.row))
+    said = f"{len(spans.row):,} phrases in {marked:,} of {int(found.known.sum()):,} texts"
+    if not spans.lost:
+        return Finding("PASS", "phrases", task.table, name, said)
+    often = spans.lost > _OFTEN_LOST * spans.asked
+    rows = context.examples(task.table, f"row = {spans.examples[0][0]}", text) if often else []
+    message = f"{said}; {lost_words(spans)} and are not learned."
+    return Finding("WARN" if often else "PASS", "phrases", task.table, name, message, rows)
 
 
 def _wrong_rows(context: Context, task: Task) -> list[dict[str, object]]:
@@ -112,6 +135,8 @@ def _wrong_rows(context: Context, task: Task) -> list[dict[str, object]]:
 def _rate(task: Task, name: str, found: Observed) -> Finding:
     """Say how a label is spread, and warn where one side is too small to learn or to measure."""
     values = found.values.filter(pa.array(found.known))
+    if task.kind == "masked":
+        return Finding("PASS", "rate", task.table, name, f"{len(values):,} texts are read; no label is needed")
     if task.kind in ("multiclass", "multilabel", "ordinal"):
         inner = values.flatten() if task.kind == "multilabel" else values
         counts = sorted(((c["counts"], c["values"]) for c in pc.value_counts(texts(inner)).to_pylist()), reverse=True)
