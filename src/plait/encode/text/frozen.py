@@ -10,9 +10,9 @@ from torch import Tensor
 
 from plait.encode.precision import has_bfloat16
 from plait.encode.text.find import find_model, fingerprint, width_of
-from plait.encode.text.joint import parted
 from plait.encode.text.load import Pretrained, load_pretrained
 from plait.encode.text.pool import pool
+from plait.encode.text.read import batches, clean, padded, read_texts
 from plait.encode.text.settings import Text
 
 __all__ = ["FrozenText"]
@@ -24,13 +24,15 @@ Tell = Callable[[str, int, int], None]
 class FrozenText:
     """Encode texts once, for preparation to keep: the last layer's token states, pooled, of length one.
 
-    Texts are encoded each distinct one once, sorted by length so that little padding is read, in bfloat16 where the
-    processor multiplies it natively. An empty or blank text is the zero vector. The weights are loaded at the first
-    call; finding the model and its `fingerprint` needs neither torch modules nor transformers.
+    A text of windows w with n_w tokens each, whose states pool to v_w, becomes Σ n_w·v_w / |Σ n_w·v_w|; cut, it is one
+    window. Each distinct text is encoded once. Windows are sorted by length and read by few tokens at a time, which stay in
+    the processor's cache, with hardly any padding; weights and states are bfloat16 where the device multiplies it natively.
+    An empty or blank text is the zero vector. The weights are loaded at the first call; finding the model and its
+    `fingerprint` needs neither torch modules nor transformers.
 
     Args:
         settings: which model, and how a text is read.
-        batch_tokens: how many tokens one pass reads at most; a matter of memory and speed only.
+        batch_tokens: how many tokens one pass reads at most, chosen for the device where not said; a matter of speed only.
 
     Attributes:
         dim: length of a vector.
@@ -43,12 +45,14 @@ class FrozenText:
         Reimers, Gurevych: Sentence-BERT, EMNLP 2019, https://arxiv.org/abs/1908.10084.
     """
 
-    def __init__(self, settings: Text.Settings, batch_tokens: int = 8192) -> None:
+    def __init__(self, settings: Text.Settings, batch_tokens: int | None = None) -> None:
         self.settings = settings
         self.folder = find_model(settings.model)
         self.dim = width_of(self.folder)
-        self.batch_tokens = batch_tokens
-        self.fingerprint = fingerprint(self.folder, f"normalised-float16:{settings.max_tokens}:{settings.pooling}")
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.batch_tokens = batch_tokens or (1024 if self.device.type == "cpu" else 32768)
+        reading = f"normalised-float16:{settings.max_tokens}:{settings.pooling}:{settings.long}:{settings.prefix}"
+        self.fingerprint = fingerprint(self.folder, reading)
         self._loaded: Pretrained | None = None
 
     def __call__(self, texts: Sequence[str], tell: Tell | None = None) -> Float16[np.ndarray, "n dim"]:
@@ -61,37 +65,40 @@ class FrozenText:
         Returns:
             One vector of length one per text, zero for a blank one.
         """
-        distinct = {text: number for number, text in enumerate(dict.fromkeys(t.strip() for t in texts))}
-        vectors = np.zeros((len(distinct), self.dim), dtype=np.float16)
-        if distinct.keys() - {""}:
-            self._encode_all(list(distinct), vectors, tell)
-        return vectors[np.fromiter((distinct[t.strip()] for t in texts), dtype=np.int64, count=len(texts))]
+        cleaned = [clean(text) for text in texts]
+        distinct = {text: number for number, text in enumerate(dict.fromkeys(cleaned)) if text}
+        numbers = {text: number for number, text in enumerate(distinct)} | {"": len(distinct)}
+        vectors = np.zeros((len(numbers), self.dim), dtype=np.float16)
+        if distinct:
+            vectors[:-1] = self._encode_all(list(distinct), tell)
+        return vectors[np.fromiter((numbers[text] for text in cleaned), np.int64, len(cleaned))]
 
-    def _encode_all(self, texts: list[str], vectors: Float16[np.ndarray, "n dim"], tell: Tell | None) -> None:
+    def _encode_all(self, texts: list[str], tell: Tell | None) -> Float16[np.ndarray, "n dim"]:
         loaded = self._load()
-        most = min(self.settings.max_tokens, loaded.max_tokens)
-        tokens = loaded.tokenizer(parted(texts, loaded.tokenizer), truncation=True, max_length=most)["input_ids"]
-        order = sorted((n for n, text in enumerate(texts) if text), key=lambda n: len(tokens[n]), reverse=True)
-        device = next(loaded.model.parameters()).device
-        done = 0
-        while done < len(order):
-            some = order[done : done + max(1, self.batch_tokens // len(tokens[order[done]]))]
-            padded = loaded.tokenizer.pad({"input_ids": [tokens[n] for n in some]}, return_tensors="pt").to(device)
-            vectors[some] = self._encode(loaded, padded["input_ids"], padded["attention_mask"]).half().cpu().numpy()
-            done += len(some)
+        said = [self.settings.prefix + text for text in texts] if self.settings.prefix else texts
+        windows = read_texts(loaded, said, self.settings.max_tokens, self.settings.long)
+        sums = np.zeros((len(texts), self.dim), dtype=np.float32)
+        left = np.bincount(windows.texts, minlength=len(texts))
+        for some in batches(windows.lengths, self.batch_tokens):
+            found = self._encode(loaded, *padded(windows, some, loaded.pad)).cpu().numpy()
+            np.add.at(sums, windows.texts[some], found * windows.lengths[some, None])
+            np.subtract.at(left, windows.texts[some], 1)
             if tell is not None:
-                tell("texts", done, len(order))
+                tell("texts", int((left == 0).sum()), len(texts))
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        return (sums / np.where(norms > 0, norms, 1)).astype(np.float16)
 
     @torch.inference_mode()
-    def _encode(self, loaded: Pretrained, tokens: Tensor, seen: Tensor) -> Float[Tensor, "B dim"]:
-        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=has_bfloat16(tokens.device)):
-            states: Tensor = loaded.model(input_ids=tokens, attention_mask=seen).last_hidden_state
-        return torch.nn.functional.normalize(pool(states.float(), seen, loaded.pooling), dim=1)
+    def _encode(self, loaded: Pretrained, tokens: Tensor, seen: Tensor | None) -> Float[Tensor, "B dim"]:
+        tokens = tokens.to(self.device)
+        seen = None if seen is None else seen.to(self.device)
+        states: Tensor = loaded.model(input_ids=tokens, attention_mask=seen).last_hidden_state
+        return pool(states.float(), torch.ones_like(tokens) if seen is None else seen, loaded.pooling)
 
     def _load(self) -> Pretrained:
         if self._loaded is None:
-            loaded = load_pretrained(self.folder, self.settings.pooling)
-            body: torch.nn.Module = loaded.model
-            body.requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
-            self._loaded = loaded
+            dtype = torch.bfloat16 if has_bfloat16(self.device) else torch.float32
+            self._loaded = load_pretrained(self.folder, self.settings.pooling, dtype)
+            body: torch.nn.Module = self._loaded.model
+            body.requires_grad_(False).to(self.device)
         return self._loaded

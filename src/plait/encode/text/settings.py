@@ -20,10 +20,14 @@ class Text:
         """The pretrained text encoder."""
 
         model: str = "all-MiniLM-L6-v2"
-        """A Hugging Face name or a local folder; the default comes as a package and is never downloaded."""
+        """A Hugging Face name, a local folder or a GGUF file; the default comes as a package and is never downloaded."""
         tune: Literal["frozen"] = "frozen"
         """`frozen`: every text is encoded once, in preparation."""
         max_tokens: int = Field(default=256, ge=1)
-        """Tokens of a text that are read; the rest is left out."""
+        """Tokens that are read at once; never more than the model can read."""
         pooling: Literal["auto", "mean", "first", "last"] = "auto"
         """Which of a text's token states make its vector; `auto` does as the model was made for."""
+        long: Literal["cut", "pool"] = "cut"
+        """What becomes of a text's rest: left out, or read in windows whose vectors are averaged by their lengths."""
+        prefix: str = ""
+        """Put before every text, where an encoder was trained to read it so (`query: `, `passage: `)."""

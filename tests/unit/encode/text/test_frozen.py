@@ -1,13 +1,14 @@
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from plait.encode.text.find import find_model
 from plait.encode.text.frozen import FrozenText
+from plait.encode.text.load import load_pretrained
+from plait.encode.text.read import read_texts
 from plait.encode.text.settings import Text
-from plait.errors import RecipeError
+from support.encoders import tiny_model
 
 TEXTS = [
     "a film about a dog",
@@ -67,50 +68,74 @@ def test_no_texts(encoder: FrozenText) -> None:
     assert encoder([""]).tolist() == [[0.0] * encoder.dim]
 
 
-def test_the_fingerprint_follows_the_weights_and_the_reading(encoder: FrozenText, tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [{"max_tokens": 16}, {"pooling": "first"}, {"long": "pool"}, {"prefix": "query: "}])
+def test_the_fingerprint_follows_the_reading(encoder: FrozenText, change: dict[str, object]) -> None:
     assert FrozenText(Text.Settings()).fingerprint == encoder.fingerprint
-    assert FrozenText(Text.Settings(max_tokens=16)).fingerprint != encoder.fingerprint
-    found = []
-    for weights in (b"one", b"two"):
-        (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 4}))
-        (tmp_path / "model.safetensors").write_bytes(weights)
-        found.append(FrozenText(Text.Settings(model=str(tmp_path))).fingerprint)
-    assert found[0] != found[1]
+    assert FrozenText(Text.Settings.model_validate(change)).fingerprint != encoder.fingerprint
 
 
-def test_a_folder_without_a_model(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(RecipeError, match=r"folder without config.json; it holds notes.txt"):
-        find_model(str(tmp_path))
+@pytest.mark.parametrize("kind", ["bert", "roberta", "mpnet", "distilbert", "gpt2", "llama", "qwen2", "t5"])
+def test_every_family_alone_and_in_a_batch(tmp_path: Path, kind: str) -> None:
+    """Whatever stands beside a text and whichever way it is padded, its vector is that of the plain model alone."""
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = tiny_model(tmp_path, kind)
+    model, tokenizer = AutoModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    model = model.get_encoder() if model.config.is_encoder_decoder else model
+    texts = ["a dog", "good bad red green blue one two", "狗", "quarterly tax report of the company, page 3"]
+    found = FrozenText(Text.Settings(model=str(folder)), batch_tokens=64)(texts).astype(np.float32)
+    for text, vector in zip(texts, found, strict=True):
+        states = model(**tokenizer(text, return_tensors="pt", return_token_type_ids=False)).last_hidden_state[0]
+        pooled = (states[-1] if kind in ("gpt2", "llama", "qwen2") else states.mean(0)).detach().numpy()
+        assert pooled @ vector / np.linalg.norm(pooled) > 0.999
 
 
-def test_a_model_without_weights(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 4}))
-    with pytest.raises(RecipeError, match=r"should be a folder with weights .* Download the model again"):
-        FrozenText(Text.Settings(model=str(tmp_path)))
+def test_long_texts_are_read_in_windows(tmp_path: Path) -> None:
+    """Windows of like size: the mean over all tokens is the mean of the windows, weighted by their tokens."""
+    folder = tiny_model(tmp_path)
+    short = FrozenText(Text.Settings(model=str(folder), max_tokens=12))
+    long = FrozenText(Text.Settings(model=str(folder), max_tokens=12, long="pool"))
+    text = "good bad red green blue one two three four five six seven " * 3
+    loaded = load_pretrained(folder)
+    windows = read_texts(loaded, [text.strip()], 12, "pool")
+    assert len(windows.texts) > 2
+    total = np.zeros(32)
+    for a, b in zip(windows.starts[:-1], windows.starts[1:], strict=True):
+        ids = torch.from_numpy(windows.ids[a:b].astype(np.int64))[None]
+        total += loaded.model(input_ids=ids).last_hidden_state[0].sum(0).double().detach().numpy()
+    found = long([text, "good"]).astype(np.float64)
+    assert total @ found[0] / np.linalg.norm(total) > 0.999
+    assert not np.allclose(found[0], short([text])[0], atol=1e-2)
+    assert np.allclose(found[1], short(["good"])[0], atol=1e-2), "a short text is read alike"
 
 
-def test_a_model_that_is_no_encoder(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "detector"}))
-    with pytest.raises(RecipeError, match="of type `detector`"):
-        FrozenText(Text.Settings(model=str(tmp_path)))
+BAD = {
+    "empty": "",
+    "blank": " \t\n\u3000 ",
+    "one token": "a",
+    "100,000 tokens": "good " * 100_000,
+    "one long word": "x" * 100_000,
+    "control characters": "\x00\x01\x1b[31m\x7f\u200b\ufeff",
+    "mixed scripts": "Ünïcødé 狗 кот كلب 🐶 ́́́ \u202egod",
+    "lone surrogate": "dog \ud83d",
+}
 
 
-def test_weights_that_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 4, "model_type": "bert"}))
-    (tmp_path / "model.safetensors").write_bytes(b"not weights")
-    with pytest.raises(RecipeError, match="cannot be read"):
-        FrozenText(Text.Settings(model=str(tmp_path)))(["a"])
+@pytest.mark.parametrize("kind", ["bert", "gpt2"])
+@pytest.mark.parametrize("long", ["cut", "pool"])
+def test_whatever_stands_in_a_text(tmp_path: Path, kind: str, long: str) -> None:
+    settings = Text.Settings.model_validate({"model": str(tiny_model(tmp_path, kind)), "long": long})
+    found = FrozenText(settings)(list(BAD.values())).astype(np.float32)
+    lengths = dict(zip(BAD, np.linalg.norm(found, axis=1).tolist(), strict=True))
+    assert {name for name, length in lengths.items() if length == 0} == {"empty", "blank"}
+    assert all(abs(length - 1) < 3e-3 for length in lengths.values() if length)
 
 
-def test_an_unknown_name_says_where_was_looked(monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(
-        RecipeError, match=r"`model.text.model: no/such`.*Looked in the folder .* the cache .* the hub .*offline"
-    ):
-        find_model("no/such")
+def test_a_prefix_is_read_with_every_text(tmp_path: Path) -> None:
+    folder = str(tiny_model(tmp_path))
+    plain, query = FrozenText(Text.Settings(model=folder)), FrozenText(Text.Settings(model=folder, prefix="query: "))
+    assert np.array_equal(query(["a dog"]), plain(["query: a dog"]))
+    assert not query([""]).any()
 
 
 def test_real_titles(encoder: FrozenText, shared_data: Path) -> None:

@@ -1,0 +1,122 @@
+"""Texts → token numbers, long ones cut or in windows; rows of like length → padded batches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Int32, Int64
+from torch import Tensor
+
+from plait.encode.text.joint import parted
+from plait.encode.text.load import Pretrained
+from plait.errors import RecipeError
+
+__all__ = ["Windows", "batches", "clean", "padded", "read_texts"]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Token numbers, one window of a text behind the other.
+
+    Attributes:
+        ids: of all windows.
+        starts: where each window starts in `ids`, and at the end their length.
+        texts: the number of the text that each window is of.
+    """
+
+    ids: Int32[np.ndarray, " tokens"]
+    starts: Int64[np.ndarray, " windows_and_1"]
+    texts: Int64[np.ndarray, " windows"]
+
+    @property
+    def lengths(self) -> Int64[np.ndarray, " windows"]:
+        """Tokens of each window."""
+        return np.diff(self.starts)
+
+
+def clean(text: str) -> str:
+    """Return a text that every tokenizer takes: stripped, halves of a character that stand alone replaced."""
+    text = text.strip()
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def read_texts(loaded: Pretrained, texts: Sequence[str], most: int, long: Literal["cut", "pool"] = "cut") -> Windows:
+    """Turn texts into token numbers.
+
+    Args:
+        loaded: whose tokenizer.
+        texts: after `clean`.
+        most: how many tokens a window holds at most.
+        long: `cut` leaves out what is beyond `most` tokens, `pool` reads it in further windows.
+
+    Raises:
+        RecipeError: the model's tokenizer cannot give windows.
+    """
+    most = min(most, loaded.max_tokens)
+    if long == "pool" and not loaded.tokenizer.is_fast:
+        raise RecipeError(
+            "`model.text.long: pool` should be asked of a model with a tokenizer.json, because others cannot cut a text "
+            f"into windows. Found a {type(loaded.tokenizer).__name__}. Say `long: cut`."
+        )
+    if not texts:
+        return Windows(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.int64))
+    found = loaded.tokenizer(
+        parted(texts, loaded.tokenizer),
+        truncation=True,
+        max_length=most,
+        return_overflowing_tokens=long == "pool",
+        return_attention_mask=False,
+        return_token_type_ids=False,
+        verbose=False,
+    )
+    rows: list[list[int]] = found["input_ids"]
+    numbers = found["overflow_to_sample_mapping"] if long == "pool" else range(len(rows))
+    lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+    return Windows(
+        ids=np.fromiter((token for row in rows for token in row), np.int32, int(lengths.sum())),
+        starts=np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]),
+        texts=np.asarray(list(numbers), np.int64),
+    )
+
+
+def batches(lengths: Int64[np.ndarray, " windows"], tokens: int) -> Iterator[Int64[np.ndarray, " some"]]:
+    """Cut windows into batches of like length, the longest first, so that little padding is read.
+
+    Args:
+        lengths: of the windows; those of none are left out.
+        tokens: how many a batch holds at most, padding included, unless one window alone holds more.
+
+    Yields:
+        Numbers of windows. Where those of the very same length fill half a batch, no other stands with them.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    falling = -lengths[order]
+    at, end = 0, int(np.searchsorted(falling, 0))
+    while at < end:
+        longest = -int(falling[at])
+        most = min(end, at + max(1, tokens // longest))
+        same = int(np.searchsorted(falling, -longest, side="right"))
+        stop = same if same < most and 2 * (same - at) * longest >= tokens else most
+        yield order[at:stop]
+        at = stop
+
+
+def padded(windows: Windows, some: Int64[np.ndarray, " some"], pad: int) -> tuple[Tensor, Tensor | None]:
+    """Lay windows into rows of one length, padded at the end.
+
+    Args:
+        windows: which hold them.
+        some: their numbers.
+        pad: a token number to fill with.
+
+    Returns:
+        Token numbers [some, longest] and 1 where a token stands, or None where one stands everywhere.
+    """
+    lengths = windows.lengths[some]
+    steps = np.arange(int(lengths.max()))
+    seen = steps < lengths[:, None]
+    places = np.minimum(windows.starts[some][:, None] + steps, len(windows.ids) - 1)
+    ids = torch.from_numpy(np.where(seen, windows.ids[places], pad).astype(np.int64))
+    return ids, None if seen.all() else torch.from_numpy(seen.astype(np.int64))
