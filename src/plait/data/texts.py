@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plait.data.files import read_parquet, write_parquet
+from plait.data.kept import Kept, digest, named
 from plait.data.values import flat, texts
-from plait.errors import CorruptError, DataError
+from plait.errors import DataError
 
 __all__ = ["Tell", "TextEncoder", "encode_texts"]
 
 Halves = npt.NDArray[np.float16]
+_CHARACTERS: Final = 1 << 20
+_TEXTS: Final = 1 << 13
+"""Of a lot that is encoded and kept at once: some seconds' work for a small encoder."""
 Tell = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
@@ -48,7 +50,7 @@ def encode_texts(
         name: `table.column`, for messages.
         column: the texts.
         encoder: reads each different text once.
-        cache: folder that keeps vectors by content (encoder and texts), or None to keep nothing.
+        cache: folder that keeps vectors by encoder and text, or None to keep nothing.
         tell: reports progress.
 
     Returns:
@@ -76,21 +78,32 @@ def encode_texts(
 
 
 def _cached(asked: list[str], encoder: TextEncoder, cache: Path | None, tell: Tell | None) -> Halves:
-    if cache is None:
-        return encoder(asked, tell)
-    digest = hashlib.sha256(f"{encoder.fingerprint}\0{encoder.dim}\0".encode())
-    for text in asked:
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    path = cache / "texts" / f"{digest.hexdigest()[:32]}.parquet"
-    if path.exists():
-        try:
-            kept: Halves = flat(read_parquet(path).column("vector")).flatten().to_numpy()
-        except CorruptError:
-            path.unlink()
-        else:
-            return kept.reshape(len(asked), encoder.dim)
-    vectors = np.ascontiguousarray(encoder(asked, tell), dtype=np.float16)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), encoder.dim)
-    write_parquet(pa.table({"vector": column}), path)
+    """Take what is kept, and encode and keep the rest lot by lot, so that what ends early goes on where it stopped."""
+    vectors = np.zeros((len(asked), encoder.dim), dtype=np.float16)
+    known = named(digest(text.encode()) for text in asked)
+    kept = Kept(cache / "texts", encoder.fingerprint, encoder.dim) if cache is not None else None
+    missing = np.flatnonzero(~kept.fill(known, vectors)) if kept is not None else np.arange(len(asked))
+    done = 0
+    for some in _lots(missing, [len(asked[row]) for row in missing]):
+        vectors[some] = encoder([asked[row] for row in some], _from(done, len(missing), tell))
+        if kept is not None:
+            kept.add(known.take(pa.array(some)), vectors[some])
+        done += len(some)
     return vectors
+
+
+def _lots(rows: npt.NDArray[np.int64], sizes: list[int]) -> Iterator[npt.NDArray[np.int64]]:
+    """Cut rows into lots of about as many characters, and not too many texts."""
+    start = characters = 0
+    for number, size in enumerate(sizes):
+        characters += size
+        if characters >= _CHARACTERS or number + 1 - start == _TEXTS or number + 1 == len(sizes):
+            yield rows[start : number + 1]
+            start, characters = number + 1, 0
+
+
+def _from(done: int, total: int, tell: Tell | None) -> Tell | None:
+    """Tell of a lot as a part of all."""
+    if tell is None:
+        return None
+    return lambda what, more, _: tell(what, done + more, total)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,13 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from plait.data.files import read_parquet, write_parquet
+from plait.data.kept import Kept, digest, named
 from plait.data.media.cells import Cells, Origin, read_cells
 from plait.data.media.content import Unread, read_content
 from plait.data.media.medium import Medium
 from plait.data.texts import Tell
-from plait.data.values import flat
-from plait.errors import CorruptError
 
 __all__ = ["Encoded", "Failures", "encode_media", "failures"]
 
@@ -91,33 +88,30 @@ def encode_media(
         DataError: if the column holds something else.
     """
     cells = read_cells(name, column, folder, medium.kind)
-    store = _Store(cache / _FOLDER, medium) if cache is not None else None
     vectors = np.zeros((len(cells.origins) + 1, medium.dim), dtype=np.float16)
     unread: dict[int, Unread] = {}
-    waiting: dict[bytes, list[int]] = {}
-    known = store.read() if store is not None else {}
-    for place, digest in enumerate(_digests(cells.origins, medium)):
-        if isinstance(digest, Unread):
-            unread[place] = digest
-        elif digest in known:
-            vectors[place] = known[digest]
+    places: dict[bytes, list[int]] = {}
+    for place, found in enumerate(_digests(cells.origins, medium)):
+        if isinstance(found, Unread):
+            unread[place] = found
         else:
-            waiting.setdefault(digest, []).append(place)
+            places.setdefault(found, []).append(place)
+    kept = Kept(cache / _FOLDER, medium.fingerprint, medium.dim) if cache is not None else None
+    waiting = _unknown(places, kept, vectors)
     done, total = 0, len(waiting)
-    for some in _chunks(list(waiting.items()), _KEPT_AT_ONCE):
+    for some in _chunks(waiting, _KEPT_AT_ONCE):
         fresh: dict[bytes, Halves] = {}
         for few in _chunks(some, medium.batch):
-            found = _encode(cells.origins, few, medium)
-            for (digest, places), one in zip(few, found, strict=True):
+            for (content, rows), one in zip(few, _encode(cells.origins, few, medium), strict=True):
                 if isinstance(one, Unread):
-                    unread |= dict.fromkeys(places, one)
+                    unread |= dict.fromkeys(rows, one)
                 else:
-                    vectors[places] = fresh[digest] = one
+                    vectors[rows] = fresh[content] = one
             done += len(few)
             if tell is not None:
                 tell(f"{medium.word}s of {name}", done, total)
-        if store is not None and fresh:
-            store.add(fresh)
+        if kept is not None and fresh:
+            kept.add(named(fresh), np.stack(list(fresh.values())))
     return Encoded(vectors[cells.places], failures(cells, unread))
 
 
@@ -134,10 +128,22 @@ def failures(cells: Cells, unread: dict[int, Unread]) -> Failures:
     return Failures(int(rows.sum()), dict(counts), examples)
 
 
+def _unknown(places: dict[bytes, list[int]], kept: Kept | None, vectors: Halves) -> list[tuple[bytes, list[int]]]:
+    """Write the vectors that are kept, and return the contents that are not, each with its places."""
+    if kept is None:
+        return list(places.items())
+    found = np.zeros((len(places), kept.dim), np.float16)
+    there = kept.fill(named(places), found)
+    for (_, rows), known, vector in zip(places.items(), there, found, strict=True):
+        if known:
+            vectors[rows] = vector
+    return [item for item, known in zip(places.items(), there, strict=True) if not known]
+
+
 def _digests(origins: Sequence[Origin], medium: Medium) -> Iterator[bytes | Unread]:
     def one(origin: Origin) -> bytes | Unread:
         content = read_content(origin, medium.most)
-        return content if isinstance(content, Unread) else hashlib.sha256(content).digest()
+        return content if isinstance(content, Unread) else digest(content)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         yield from pool.map(one, origins)
@@ -158,36 +164,3 @@ def _encode(origins: Sequence[Origin], some: Sequence[tuple[bytes, list[int]]], 
 def _chunks(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-@final
-class _Store:
-    """Vectors by content, one folder per encoder, one file per lot that was encoded; a damaged file is forgotten."""
-
-    def __init__(self, root: Path, medium: Medium) -> None:
-        self.dim = medium.dim
-        self.folder = root / hashlib.sha256(f"{medium.fingerprint}:{medium.dim}".encode()).hexdigest()[:32]
-
-    def read(self) -> dict[bytes, Halves]:
-        """Read everything that is kept."""
-        found: dict[bytes, Halves] = {}
-        for path in sorted(self.folder.glob("*.parquet")):
-            try:
-                kept = read_parquet(path)
-            except CorruptError:
-                path.unlink()
-                continue
-            vectors = flat(kept.column("vector")).flatten().to_numpy().reshape(-1, self.dim)
-            found |= zip(kept.column("digest").to_pylist(), vectors, strict=True)
-        return found
-
-    def add(self, fresh: dict[bytes, Halves]) -> None:
-        """Keep vectors by the hash of their content."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        digests = list(fresh)
-        vectors = np.ascontiguousarray(np.stack(list(fresh.values()))).reshape(-1)
-        columns = {
-            "digest": pa.array(digests, pa.binary(32)),
-            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors), self.dim),
-        }
-        write_parquet(pa.table(columns), self.folder / f"{hashlib.sha256(b''.join(digests)).hexdigest()[:32]}.parquet")
