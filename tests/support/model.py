@@ -58,6 +58,12 @@ class Tiny(nn.Module):
     def penalty(self) -> None:
         return None
 
+    def before_step(self, done: float) -> None:
+        pass
+
+    def rates(self) -> list[tuple[nn.Parameter, float]]:
+        return []
+
     def shared_tensors(self) -> list[nn.Parameter]:
         return [*self.users.parameters(), *self.films.parameters(), *self.shared.parameters(), self.absent]
 

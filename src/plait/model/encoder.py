@@ -9,9 +9,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from plait.data.batches import Batch, Block, Past
+from plait.data.negatives import Negatives
 from plait.encode.history import HistoryEncoder
 from plait.encode.row import RowEncoder
+from plait.encode.text.live import LiveText
 from plait.layout import Group, Layout, Role
+from plait.model.texts import read_all, read_batch, read_blocks
 
 __all__ = ["Encoder", "HistoryRole", "slot"]
 
@@ -54,6 +57,7 @@ class Encoder(nn.Module):
         rows: one row encoder per table.
         histories: one per role that is a history.
         views: how many embedding views the body wants.
+        texts: the text encoder, where it is a part of the model.
 
     Attributes:
         width: D, the length of the joint input.
@@ -62,7 +66,12 @@ class Encoder(nn.Module):
     """
 
     def __init__(
-        self, layout: Layout, rows: Mapping[str, RowEncoder], histories: Mapping[str, HistoryRole], views: int
+        self,
+        layout: Layout,
+        rows: Mapping[str, RowEncoder],
+        histories: Mapping[str, HistoryRole],
+        views: int,
+        texts: LiveText | None = None,
     ) -> None:
         super().__init__()
         self.layout = layout
@@ -71,6 +80,7 @@ class Encoder(nn.Module):
         self.histories = nn.ModuleDict({slot(name): module for name, module in histories.items()})
         widths = [self._width(role) for role in layout.roles]
         self.width = sum(widths)
+        self.texts = texts
         self.absent = nn.Parameter(torch.zeros(views, self.width))
         self.seats = dict(zip((r.name for r in layout.roles), _spans(widths), strict=True))
 
@@ -82,10 +92,19 @@ class Encoder(nn.Module):
 
     def block(self, table: str, block: Block) -> Float[Tensor, "views B D"]:
         """Encode rows of a table."""
+        if self.texts is not None:
+            block = read_blocks(self.texts, [block])[0]
         return self.row_encoder(table)(block.codes, block.numbers, block.vectors)
+
+    def read(
+        self, batches: Sequence[Batch], negatives: Mapping[str, Negatives]
+    ) -> tuple[Sequence[Batch], Mapping[str, Negatives]]:
+        """Return all that one step reads with its texts encoded, each distinct one once."""
+        return read_all(self.texts, batches, negatives)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, "views B D"]]:
         """Encode the rows of every role of a batch once, for all groups of tasks; of a history, its distinct item rows."""
+        batch = read_batch(self.texts, batch)
         tables = {role.name: role.table for role in self.layout.roles}
         blocks = {**batch.roles, **{name: past.block for name, past in batch.pasts.items()}}
         return {role: self.block(tables[role], block) for role, block in blocks.items()}
@@ -121,6 +140,8 @@ class Encoder(nn.Module):
         for role in self.layout.roles:
             if role.history is not None:
                 parts[f"history {role.name}"] = list(self.histories[slot(role.name)].parameters())
+        if self.texts is not None:
+            parts["text encoder"] = list(self.texts.parameters())
         return {**parts, "absent": [self.absent]}
 
     def _width(self, role: Role) -> int:

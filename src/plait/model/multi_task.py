@@ -74,6 +74,7 @@ class MultiTaskModel(nn.Module):
             One loss per task, 0 without gradient where no row has a label, and which tasks had one.
         """
         found: dict[str, Tensor] = {}
+        batches, negatives = self.encoder.read(batches, negatives)
         for batch in batches:
             found |= self._batch_losses(batch, negatives)
         zero = self.encoder.absent.new_zeros(())
@@ -124,6 +125,20 @@ class MultiTaskModel(nn.Module):
     def penalty(self) -> Float[Tensor, ""] | None:
         """Return what the body adds to the objective since the last call, and forget it."""
         return self.sharing.penalty()
+
+    def before_step(self, done: float) -> None:
+        """Hear how much of the training is behind, from 0 to 1."""
+        if self.encoder.texts is not None:
+            self.encoder.texts.before_step(done)
+
+    def rates(self) -> list[tuple[nn.Parameter, float]]:
+        """Return the parameters that have a learning rate of their own, with it."""
+        return [] if self.encoder.texts is None else self.encoder.texts.rates()
+
+    def settle(self) -> None:
+        """End training: what was learned in adapters is merged into what it adapts."""
+        if self.encoder.texts is not None:
+            self.encoder.texts.settle()
 
     def embeddings(self) -> list[FusedEmbedding]:
         """Return the fused embeddings, whose looked-up rows are updated in place."""

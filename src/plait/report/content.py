@@ -99,6 +99,8 @@ class Report(Part):
     """`prepare`, `train`, `evaluate`, and where they were made `alone`, `trees`."""
     examples_per_second: Number
     parameters: int
+    trained: int = 0
+    """How many of them training changed; left out where the report is older."""
     tasks: dict[str, TaskReport]
     gain: Number
     """Mean of the tasks' gains (Δm); null where no task was trained alone."""

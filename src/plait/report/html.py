@@ -152,6 +152,8 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         facts.append(("Mean gain", percent(report.gain)))
     facts.append(("Test examples", f"{report.data.test:,}"))
     facts.append(("Parameters", f"{report.parameters:,}"))
+    if 0 < report.trained < 0.999 * report.parameters:
+        facts.append(("Of them trained", f"{report.trained:,} ({report.trained / report.parameters:.2%})"))
     if "train" in report.seconds:
         facts.append(("Training", _duration(report.seconds["train"])))
     if report.examples_per_second is not None:

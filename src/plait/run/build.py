@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -14,6 +15,8 @@ from plait.encode.history import build_history
 from plait.encode.image.frozen import FrozenImage
 from plait.encode.row import RowEncoder
 from plait.encode.text.frozen import FrozenText
+from plait.encode.text.live import LiveText
+from plait.encode.text.tokens import TextTokens
 from plait.layout import Layout
 from plait.model import Encoder, HistoryRole, MultiTaskModel
 from plait.recipe import Recipe
@@ -25,14 +28,20 @@ from plait.tasks.base import Head
 __all__ = ["build_balance", "build_media", "build_model", "build_texts", "resampled"]
 
 
-def build_model(recipe: Recipe, layout: Layout) -> MultiTaskModel:
-    """Build the untrained model of a recipe for prepared tables; its random start follows from the recipe's seed."""
+def build_model(recipe: Recipe, layout: Layout, encoder: Path | None = None) -> MultiTaskModel:
+    """Build the untrained model of a recipe for prepared tables; its random start follows from the recipe's seed.
+
+    Args:
+        recipe: the recipe.
+        layout: how the prepared tables look.
+        encoder: the folder of a text encoder that was tuned before and is taken as it is.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        return _build(recipe, layout)
+        return _build(recipe, layout, encoder)
 
 
-def _build(recipe: Recipe, layout: Layout) -> MultiTaskModel:
+def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskModel:
     chosen = recipe.model
     settings = RowEncoder.Settings(width=chosen.width, numbers=chosen.numbers)
     read = {role.table for role in layout.roles} | {t.target for t in layout.tasks.values() if t.target is not None}
@@ -53,7 +62,9 @@ def _build(recipe: Recipe, layout: Layout) -> MultiTaskModel:
     chain = build_chain({name: recipe.tasks[name] for name in layout.tasks}, sharing.width, chosen.tower)
     chained = {name: head for name in chain.order if isinstance(head := heads[name], Head)}
     chain.start(chained, {name: layout.tasks[name].mean for name in chain.order})
-    return MultiTaskModel(layout, Encoder(layout, rows, histories, views), sharing, heads, chain)
+    inside = any(feature.tokens for table in layout.tables.values() for feature in table.features)
+    texts = LiveText(chosen.text, encoder) if inside else None
+    return MultiTaskModel(layout, Encoder(layout, rows, histories, views, texts), sharing, heads, chain)
 
 
 def _inputs(layout: Layout, rows: Mapping[str, RowEncoder], history_width: int) -> Inputs:
@@ -82,10 +93,17 @@ def build_balance(recipe: Recipe, layout: Layout) -> Balancer:
     return build_balancer(recipe.balance, list(layout.tasks), [recipe.tasks[name].weight for name in layout.tasks])
 
 
-def build_texts(recipe: Recipe) -> FrozenText | None:
-    """Build the text encoder where the recipe reads texts; its weights are loaded at the first text."""
-    reads = any(isinstance(feature, Text) for feature in recipe.features.values())
-    return FrozenText(recipe.model.text) if reads else None
+def build_texts(recipe: Recipe, encoder: Path | None = None) -> FrozenText | TextTokens | None:
+    """Build what reads texts in preparation, where the recipe has any: as vectors, or as tokens for an encoder in the model.
+
+    Args:
+        recipe: the recipe.
+        encoder: the folder of the run's own encoder.
+    """
+    if not any(isinstance(feature, Text) for feature in recipe.features.values()):
+        return None
+    settings = recipe.model.text if encoder is None else recipe.model.text.model_copy(update={"model": str(encoder)})
+    return FrozenText(settings) if settings.tune == "frozen" else TextTokens(settings)
 
 
 def build_media(recipe: Recipe) -> MediaEncoders | None:

@@ -72,6 +72,7 @@ def report_of(recipe: Recipe, prepared: Prepared, measured: Measured) -> Report:
         seconds={name: round(value, 3) for name, value in measured.seconds.items()},
         examples_per_second=round(measured.fitted.examples_per_second, 1),
         parameters=measured.parameters,
+        trained=min(measured.fitted.trained, measured.parameters),
         tasks=tasks,
         gain=None if math.isnan(mean) else mean,
         hurt=[name for name, found in gains.items() if found.verdict == "worse"],

@@ -11,11 +11,13 @@ from typing import Final
 
 from plait.errors import CorruptError, RunError
 
-__all__ = ["NAME", "PHASES", "check_manifest", "write_file", "write_manifest"]
+__all__ = ["ENCODER", "NAME", "PHASES", "check_manifest", "write_file", "write_manifest"]
 
 NAME: Final = "manifest.json"
 PHASES: Final = "phases"
 """Where an unfinished run keeps the checkpoints of each of its trainings; gone when the run is finished."""
+ENCODER: Final = "encoder"
+"""Where a run keeps its text encoder, if that was a part of the model."""
 _LEFT_OUT: Final = (PHASES, "log.jsonl", "tensorboard", NAME)
 
 

@@ -62,6 +62,7 @@ def train_phase(recipe: Recipe, prepared: Prepared, folder: Path, resume: bool, 
     model = build_model(recipe, prepared.layout)
     done = folder / "fitted.json"
     if resume and done.exists():
+        model.settle()
         model.load_state_dict(load_file(folder / "weights.safetensors"))
         fitted = TypeAdapter(Fitted).validate_python(json.loads(done.read_text()))
     else:
@@ -76,6 +77,7 @@ def train_phase(recipe: Recipe, prepared: Prepared, folder: Path, resume: bool, 
             watch=watch,
             goal=goal_of(recipe, prepared),
         )
+        model.settle()
         write_file(folder / "weights.safetensors", save(model.state_dict()))
         write_file(done, json.dumps(asdict(fitted)))
     outcomes, seconds = on_test(model, prepared)

@@ -13,13 +13,14 @@ from plait.data.columns import Prepared
 from plait.data.media.medium import MediaEncoders
 from plait.data.prepare import load as load_prepared
 from plait.data.texts import TextEncoder
+from plait.data.words import TokenReader
 from plait.errors import RunError
 from plait.layout import Layout
 from plait.model import MultiTaskModel
 from plait.recipe import Recipe, load_recipe
 from plait.report.content import Report
 from plait.run.build import build_media, build_model, build_texts
-from plait.run.manifest import check_manifest
+from plait.run.manifest import ENCODER, check_manifest
 from plait.run.outcomes import Scorer
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Run:
     @cached_property
     def model(self) -> MultiTaskModel:
         """The trained model, in evaluation mode on the CPU."""
-        model = build_model(self.recipe, self.layout)
+        model = build_model(self.recipe, self.layout, self._encoder)
         weights = load_file(self.folder / "weights.safetensors")
         known = model.state_dict()
         wrong = sorted({*known} ^ {*weights} | {n for n in {*known} & {*weights} if known[n].shape != weights[n].shape})
@@ -82,9 +83,15 @@ class Run:
         return Scorer(self.model, self.prepared, torch.device("cpu"))
 
     @cached_property
-    def texts(self) -> TextEncoder | None:
-        """The text encoder, where the recipe reads texts."""
-        return build_texts(self.recipe)
+    def texts(self) -> TextEncoder | TokenReader | None:
+        """What reads texts, where the recipe has any."""
+        return build_texts(self.recipe, self._encoder)
+
+    @property
+    def _encoder(self) -> Path | None:
+        """The folder of the run's own text encoder, where that was a part of the model."""
+        folder = self.folder / ENCODER
+        return folder if folder.is_dir() else None
 
     @cached_property
     def media(self) -> MediaEncoders | None:

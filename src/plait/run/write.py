@@ -19,7 +19,7 @@ from plait.recipe import Recipe
 from plait.report.html import render
 from plait.run.content import Measured, figures_of, report_of
 from plait.run.log import read_weights
-from plait.run.manifest import PHASES, write_file, write_manifest
+from plait.run.manifest import ENCODER, PHASES, write_file, write_manifest
 
 __all__ = ["write_run"]
 
@@ -34,6 +34,8 @@ def write_run(folder: Path, recipe: Recipe, prepared: Prepared, model: MultiTask
     weights = read_weights(folder / "log.jsonl", list(recipe.tasks))
     if weights is not None:
         figures = figures.model_copy(update={"weights": weights})
+    if model.encoder.texts is not None:
+        model.encoder.texts.export(folder / ENCODER)
     write_file(folder / "weights.safetensors", save(model.state_dict()))
     _keep(prepared.folder, folder / "tables")
     _keep(prepared.folder / "vocabulary", folder / "vocabulary")

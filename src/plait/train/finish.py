@@ -75,7 +75,7 @@ def finish(
     start = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     best: list[list[Tensor] | None] = [None for _ in model.names]
     scores = dict(fitted.scores)
-    tuned = settings.model_copy(update={"learning_rate": settings.learning_rate * _RATE, "weight_decay": 0.0})
+    tuned = settings.model_copy(update={"weight_decay": 0.0})
     balancer = _OwnOnly().to(job.device)
     optimiser = Optimiser(model, [], tuned, only=[tensor for part in own for tensor in part])
     step = Step(model, balancer, optimiser, settings.clip, job.precision, job.device)
@@ -88,7 +88,7 @@ def finish(
     for epoch in range(settings.finish_epochs):
         model.train()
         for number, draws in enumerate(job.supply.epoch(settings.epochs + epoch, 0)):
-            tally.add(step(draws, factor(epoch * job.supply.steps + number, total, 0.0, "cosine")))
+            tally.add(step(draws, _RATE * factor(epoch * job.supply.steps + number, total, 0.0, "cosine")))
             if interrupt.caught is not None:
                 raise Stopped(
                     f"Training was stopped by {interrupt.caught} while each task was tuned alone. The same command with "

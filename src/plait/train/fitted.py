@@ -65,6 +65,8 @@ class Fitted:
     """Level -> task -> how much it leans on each expert; empty where the sharing has none."""
     finished: list[str] = field(default_factory=list)
     """Tasks that the per-task phase made better."""
+    trained: int = 0
+    """Numbers that training changes."""
 
     @property
     def examples_per_second(self) -> float:

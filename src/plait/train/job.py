@@ -101,7 +101,9 @@ class Job:
             draws: what it reads.
             since: when waiting for it began, so that loading counts.
         """
-        self.balancer.before_step(self.progress.step / self.steps)
+        done = self.progress.step / self.steps
+        self.model.before_step(done)
+        self.balancer.before_step(done)
         rate = factor(self.progress.step, self.steps, self.settings.warmup, self.settings.schedule)
         self.tally.add(self._step(draws, rate))
         self.progress.step += 1

@@ -169,6 +169,7 @@ class _Loop:
             scores=progress.scores,
             cosines=progress.cosines,
             gates=_gates(job),
+            trained=_trained(job.model),
         )
 
     def _epoch(self) -> None:
@@ -263,6 +264,12 @@ class _Loop:
 def _in_order(job: Job, values: Mapping[str, float]) -> Tensor:
     """Lay one number per task out in the order of the losses, NaN for those left out."""
     return torch.tensor([values.get(name, float("nan")) for name in job.model.names], device=job.device)
+
+
+def _trained(model: Trainable) -> int:
+    """Count the numbers that training changes."""
+    found = {id(p): p for p in [*model.shared_tensors(), *(p for own in model.own_tensors() for p in own)]}
+    return sum(p.numel() for p in found.values() if p.requires_grad)
 
 
 def _gates(job: Job) -> dict[str, dict[str, list[float]]]:

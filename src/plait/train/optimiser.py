@@ -32,7 +32,7 @@ class Optimiser:
     """Update a model and what its balancer learns.
 
     Args:
-        model: its weight matrices are decayed, its biases, norms and embeddings are not.
+        model: its weight matrices are decayed, its biases, norms and embeddings are not; it may ask for learning rates.
         extra: further modules whose parameters are learned with it, not decayed.
         settings: learning rates and decay.
         only: the dense parameters to train, and no embedding; everything that requires a gradient where None.
@@ -51,15 +51,19 @@ class Optimiser:
         decay, plain = (
             [p for p in some if p.requires_grad and (wanted is None or id(p) in wanted)] for some in (decay, plain)
         )
-        self.dense = [*decay, *plain]
-        groups = [{"params": decay, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        self._adamw = _FusedAdamW([g for g in groups if g["params"]], fused=True) if self.dense else None
+        own = {id(parameter): rate for parameter, rate in model.rates()}
+        groups: dict[tuple[int, float], list[nn.Parameter]] = {}
+        for number, some in enumerate((decay, plain)):
+            for parameter in some:
+                groups.setdefault((number, own.get(id(parameter), settings.learning_rate)), []).append(parameter)
+        self.dense = [parameter for some in groups.values() for parameter in some]
+        self._dense_rates = [rate for _, rate in groups]
+        weights = [(settings.weight_decay, 0.0)[number] for number, _ in groups]
+        found = [{"params": some, "weight_decay": w} for some, w in zip(groups.values(), weights, strict=True)]
+        self._adamw = _FusedAdamW(found, fused=True) if self.dense else None
         rule = RowAdam if settings.embedding_optimiser == "adam" else RowAdagrad
         self.rows: RowOptimiser = rule(model.embeddings() if only is None else [])
-        self._rates = (
-            settings.learning_rate,
-            settings.embedding_learning_rate or _ROW_RATES[settings.embedding_optimiser],
-        )
+        self._row_rate = settings.embedding_learning_rate or _ROW_RATES[settings.embedding_optimiser]
 
     def step(
         self, looked: Sequence[Looked | None], factor: float, scale: Float[Tensor, ""], skip: Float[Tensor, ""]
@@ -77,12 +81,12 @@ class Optimiser:
             self.forget()
             return
         if self._adamw is not None:
-            for group in self._adamw.param_groups:
-                group["lr"] = self._rates[0] * factor
+            for group, rate in zip(self._adamw.param_groups, self._dense_rates, strict=True):
+                group["lr"] = rate * factor
             self._adamw.grad_scale, self._adamw.found_inf = scale, None if on_host else skip
             self._adamw.step()
         if self.rows.embeddings:
-            self.rows.step(looked, self._rates[1] * factor, scale, None if on_host else skip)
+            self.rows.step(looked, self._row_rate * factor, scale, None if on_host else skip)
         self.forget()
 
     def forget(self) -> None:

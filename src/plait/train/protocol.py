@@ -31,6 +31,12 @@ class Trainable(Protocol):
     def penalty(self) -> Float[Tensor, ""] | None:
         """Return what is added to the objective besides the losses since the last call, and forget it."""
 
+    def before_step(self, done: float) -> None:
+        """Hear how much of the training is behind, from 0 to 1."""
+
+    def rates(self) -> list[tuple[nn.Parameter, float]]:
+        """Return the parameters that have a learning rate of their own, with it; the others have the recipe's."""
+
     def shared_tensors(self) -> list[nn.Parameter]:
         """Return the parameters that more than one task may read."""
 

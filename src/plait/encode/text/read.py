@@ -13,7 +13,7 @@ from plait.encode.text.joint import parted
 from plait.encode.text.load import Pretrained
 from plait.errors import RecipeError
 
-__all__ = ["Windows", "batches", "clean", "padded", "read_texts"]
+__all__ = ["Windows", "batches", "clean", "need_windows", "padded", "read_texts"]
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,7 @@ def read_texts(loaded: Pretrained, texts: Sequence[str], most: int, long: Litera
         RecipeError: the model's tokenizer cannot give windows.
     """
     most = min(most, loaded.max_tokens)
-    if long == "pool" and not loaded.tokenizer.is_fast:
-        raise RecipeError(
-            "`model.text.long: pool` should be asked of a model with a tokenizer.json, because others cannot cut a text "
-            f"into windows. Found a {type(loaded.tokenizer).__name__}. Say `long: cut`."
-        )
+    need_windows(loaded, long)
     if not texts:
         return Windows(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.int64))
     found = loaded.tokenizer(
@@ -79,6 +75,19 @@ def read_texts(loaded: Pretrained, texts: Sequence[str], most: int, long: Litera
         starts=np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]),
         texts=np.asarray(list(numbers), np.int64),
     )
+
+
+def need_windows(loaded: Pretrained, long: Literal["cut", "pool"]) -> None:
+    """Make sure that a tokenizer can cut texts into windows, where that is asked for.
+
+    Raises:
+        RecipeError: it cannot.
+    """
+    if long == "pool" and not loaded.tokenizer.is_fast:
+        raise RecipeError(
+            "`model.text.long: pool` should be asked of a model with a tokenizer.json, because others cannot cut a text "
+            f"into windows. Found a {type(loaded.tokenizer).__name__}. Say `long: cut`."
+        )
 
 
 def batches(lengths: Int64[np.ndarray, " windows"], tokens: int) -> Iterator[Int64[np.ndarray, " some"]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import Final, Literal, final
 
 from pydantic import Field
 
 from plait import schema
 
 __all__ = ["Text"]
+
+_RATES: Final = {"frozen": 0.0, "lora": 5e-4, "full": 5e-5}
+"""Learning rates that go with each way of tuning where the recipe names none."""
 
 
 @final
@@ -21,8 +24,9 @@ class Text:
 
         model: str = "all-MiniLM-L6-v2"
         """A Hugging Face name, a local folder or a GGUF file; the default comes as a package and is never downloaded."""
-        tune: Literal["frozen"] = "frozen"
-        """`frozen`: every text is encoded once, in preparation."""
+        tune: Literal["frozen", "lora", "full"] = "frozen"
+        """`frozen`: every text is encoded once, in preparation. `lora`: low-rank adapters are trained with the tasks.
+        `full`: all of the encoder is."""
         max_tokens: int = Field(default=256, ge=1)
         """Tokens that are read at once; never more than the model can read."""
         pooling: Literal["auto", "mean", "first", "last"] = "auto"
@@ -31,3 +35,24 @@ class Text:
         """What becomes of a text's rest: left out, or read in windows whose vectors are averaged by their lengths."""
         prefix: str = ""
         """Put before every text, where an encoder was trained to read it so (`query: `, `passage: `)."""
+        learning_rate: float | None = Field(default=None, gt=0)
+        """Of the encoder's topmost layer; chosen to go with `tune` where not said. It rises and falls as `train` says."""
+        layer_decay: float = Field(default=1.0, gt=0, le=1)
+        """How much smaller the learning rate of each layer is than that of the layer above."""
+        unfreeze: Literal["all", "gradual"] = "all"
+        """`gradual`: training begins with the encoder as it is; its layers join from the top down, all by half way."""
+        checkpoint: bool = False
+        """Whether states inside the layers are computed again on the way back, which takes longer and less memory."""
+        rank: int = Field(default=8, ge=1)
+        """`lora`: rank of an adapter."""
+        alpha: float | None = Field(default=None, gt=0)
+        """`lora`: an adapter's output is multiplied by alpha / rank; twice the rank where not said."""
+        dropout: float = Field(default=0.05, ge=0, lt=1)
+        """`lora`: share of an adapter's input that is left out in training."""
+        targets: Literal["auto"] | list[str] = "auto"
+        """`lora`: names of the linear maps that get an adapter; `auto` takes all in the layers."""
+
+        @property
+        def rate(self) -> float:
+            """The learning rate of the topmost layer."""
+            return self.learning_rate or _RATES[self.tune]

@@ -1,0 +1,28 @@
+"""A pretrained model in memory → a folder that a recipe can name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from plait.encode.text.load import Pretrained
+
+__all__ = ["save_pretrained"]
+
+
+def save_pretrained(loaded: Pretrained, folder: Path) -> None:
+    """Write a model with its tokenizer and its pooling, as `find_model` finds and `load_pretrained` loads it."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        loaded.model.save_pretrained(folder)
+        loaded.tokenizer.save_pretrained(folder)
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    modes = {"pooling_mode_cls_token": "first", "pooling_mode_mean_tokens": "mean", "pooling_mode_lasttoken": "last"}
+    stated = {"word_embedding_dimension": loaded.width, **{mode: loaded.pooling == how for mode, how in modes.items()}}
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(stated, indent=1), encoding="utf-8")

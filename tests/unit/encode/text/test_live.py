@@ -1,0 +1,260 @@
+"""The encoder inside the model: what it computes, what it learns, what it keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from plait.encode.text.live import LiveText
+from plait.encode.text.settings import Text
+from plait.encode.text.tokens import TextTokens
+from plait.errors import RecipeError
+from support.wordy import bert, gpt
+
+TEXTS = ["good dog", "bad cat and a very dull plot", "red", "blue song with a great actor", "dog"]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    place = tmp_path_factory.mktemp("models")
+    return {"bert": bert(place / "bert", layers=3), "gpt": gpt(place / "gpt", layers=3)}
+
+
+def live(folder: Path, **settings: object) -> LiveText:
+    torch.manual_seed(3)
+    return LiveText(Text.Settings.model_validate({"model": str(folder), **settings}))
+
+
+def tokens(folder: Path, texts: list[str]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return tokens, lengths and keys; an empty text has neither."""
+    reader = TextTokens(Text.Settings(model=str(folder)))
+    read = [reader.read([text])[0].tolist() if text else [] for text in texts]
+    lengths = torch.tensor([len(ids) for ids in read], dtype=torch.int64)
+    keys = torch.tensor([hash(tuple(ids)) if ids else 0 for ids in read], dtype=torch.int64)
+    return torch.tensor([i for ids in read for i in ids], dtype=torch.int32), lengths, keys
+
+
+def by_hand(folder: Path, text: str) -> tuple[Tensor, Tensor]:
+    """Return a text's vector and its tokens' states as the model gives them alone."""
+    from transformers import AutoModel, AutoTokenizer
+
+    model, tokenizer = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    with torch.no_grad():
+        states = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
+    return states.mean(0), states
+
+
+def _shake(encoder: LiveText) -> None:
+    """Give the adapters something to say."""
+    with torch.no_grad():
+        for name, parameter in encoder.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.3)
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt"])
+@pytest.mark.parametrize("tune", ["frozen", "lora", "full"])
+def test_it_starts_as_the_model_is(folders: dict[str, Path], kind: str, tune: str) -> None:
+    encoder = live(folders[kind], tune=tune, pooling="mean").eval()
+    ids, lengths, keys = tokens(folders[kind], [*TEXTS, ""])
+    with torch.no_grad():
+        vectors = encoder(ids, lengths, keys)
+        again, states = encoder.tokens(ids, lengths)
+    assert vectors.shape == (6, 32)
+    assert not vectors[5].any()
+    assert torch.allclose(again, vectors, atol=1e-5)
+    ends = [0, *lengths.cumsum(0).tolist()]
+    for number, text in enumerate(TEXTS):
+        vector, own = by_hand(folders[kind], text)
+        assert torch.allclose(vectors[number], vector, atol=1e-5)
+        assert torch.allclose(states[ends[number] : ends[number + 1]], own, atol=1e-5)
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["dog"]])
+def test_few_texts(folders: dict[str, Path], texts: list[str]) -> None:
+    encoder = live(folders["bert"], tune="lora")
+    ids, lengths, keys = tokens(folders["bert"], texts)
+    assert encoder(ids, lengths, keys).shape == (len(texts), 32)
+    assert encoder.eval()(ids, lengths, keys).shape == (len(texts), 32)
+    assert encoder.tokens(ids, lengths)[1].shape == (len(ids), 32)
+
+
+@pytest.mark.parametrize(("tune", "trained"), [("lora", "lora_"), ("full", "")])
+def test_what_is_trained_and_kept(folders: dict[str, Path], tune: str, trained: str) -> None:
+    encoder = live(folders["bert"], tune=tune)
+    ids, lengths, keys = tokens(folders["bert"], TEXTS)
+    encoder(ids, lengths, keys).square().sum().backward()
+    moved = {name for name, p in encoder.named_parameters() if p.grad is not None}
+    assert moved == {name for name, p in encoder.named_parameters() if p.requires_grad}
+    assert all(trained in name for name in moved)
+    assert not any("pooler" in name for name in moved)
+    assert {*encoder.state_dict()} == moved
+
+
+def test_a_checkpoint_of_adapters_comes_back_whole(folders: dict[str, Path]) -> None:
+    one, other = live(folders["gpt"], tune="lora").eval(), live(folders["gpt"], tune="lora").eval()
+    _shake(one)
+    ids, lengths, keys = tokens(folders["gpt"], TEXTS)
+    with torch.no_grad():
+        before = other(ids, lengths, keys)
+        other.load_state_dict(one.state_dict())
+        assert torch.equal(other(ids, lengths, keys), one(ids, lengths, keys))
+    assert not torch.allclose(before, one(ids, lengths, keys))
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt"])
+@pytest.mark.parametrize("tune", ["frozen", "lora", "full"])
+def test_what_is_exported_can_be_named(folders: dict[str, Path], tmp_path: Path, kind: str, tune: str) -> None:
+    encoder = live(folders[kind], tune=tune, pooling="first").eval()
+    _shake(encoder)
+    ids, lengths, keys = tokens(folders[kind], TEXTS)
+    with torch.no_grad():
+        before = encoder(ids, lengths, keys)
+        encoder.settle()
+        merged = encoder(ids, lengths, keys)
+        encoder.export(tmp_path / "encoder")
+    assert torch.allclose(before, merged, atol=1e-4)
+    assert not encoder.state_dict()
+    again = LiveText(Text.Settings(model="gone", tune="lora"), tmp_path / "encoder").eval()
+    assert torch.equal(again(ids, lengths, keys), merged)
+    assert not again.state_dict() and not any(p.requires_grad for p in again.parameters())
+    named = live(tmp_path / "encoder", tune="full").eval()
+    assert torch.allclose(named(ids, lengths, keys), merged, atol=1e-6), "the pooling is stated in the folder"
+
+
+def test_a_settled_encoder_keeps_all_of_itself(folders: dict[str, Path]) -> None:
+    one, other = live(folders["bert"], tune="lora"), live(folders["bert"], tune="lora")
+    _shake(one)
+    one.settle()
+    other.settle()
+    other.load_state_dict(one.state_dict())
+    ids, lengths, keys = tokens(folders["bert"], TEXTS)
+    assert torch.equal(one.eval()(ids, lengths, keys), other.eval()(ids, lengths, keys))
+
+
+def test_in_evaluation_each_text_is_encoded_once(folders: dict[str, Path]) -> None:
+    encoder = live(folders["bert"], tune="lora").eval()
+    asked: list[int] = []
+    encoder.body.register_forward_hook(lambda *call: asked.append(call[2].last_hidden_state.shape[0]), always_call=True)
+    ids, lengths, keys = tokens(folders["bert"], TEXTS)
+    some, of_some, keys_of_some = tokens(folders["bert"], ["dog", "red film", ""])
+    with torch.no_grad():
+        whole = encoder(ids, lengths, keys)
+        part = encoder(some, of_some, keys_of_some)
+        assert sum(asked) == len(TEXTS) + 1
+        assert torch.equal(part[0], whole[4])
+        assert not part[2].any()
+        encoder.train()
+        encoder.eval()
+        encoder(ids, lengths, keys)
+    assert sum(asked) == 2 * len(TEXTS) + 1
+
+
+def test_with_little_memory_it_is_as_right(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    from plait.encode.text import live as module
+    from plait.encode.text.memory import Memory
+
+    encoder = live(folders["bert"], tune="full").eval()
+    ids, lengths, keys = tokens(folders["bert"], TEXTS)
+    with torch.no_grad():
+        whole = encoder(ids, lengths, keys)
+    monkeypatch.setattr(module, "Memory", lambda width: Memory(width, most=4 * width * 2))
+    small = live(folders["bert"], tune="full").eval()
+    some, of_some, keys_of_some = tokens(folders["bert"], TEXTS[:1])
+    with torch.no_grad():
+        small(some, of_some, keys_of_some)
+        for _ in range(2):
+            assert torch.allclose(small(ids, lengths, keys), whole, atol=1e-6)
+
+
+def test_learning_rates_fall_from_layer_to_layer(folders: dict[str, Path]) -> None:
+    encoder = live(folders["bert"], tune="full", learning_rate=1.0, layer_decay=0.5)
+    rates = {id(p): rate for p, rate in encoder.rates()}
+    named = {name: rates[id(p)] for name, p in encoder.named_parameters() if id(p) in rates}
+    assert {rate for name, rate in named.items() if "layer.2." in name} == {1.0}
+    assert {rate for name, rate in named.items() if "layer.0." in name} == {0.25}
+    assert {rate for name, rate in named.items() if "embeddings" in name} == {0.125}
+    assert len(named) == sum(p.requires_grad for p in encoder.parameters())
+
+
+@pytest.mark.parametrize(("tune", "steps"), [("full", [0, 1, 2, 3, 4]), ("lora", [0, 1, 2, 3, 3])])
+def test_gradual_unfreezing_joins_layers_from_the_top(folders: dict[str, Path], tune: str, steps: list[int]) -> None:
+    encoder = live(folders["bert"], tune=tune, unfreeze="gradual").train()
+    ids, lengths, keys = tokens(folders["bert"], TEXTS)
+    order = ["layer.2.", "layer.1.", "layer.0.", "embeddings."]
+    for place, joined in enumerate(steps):
+        encoder.before_step(0.5 * place / 4)
+        encoder.zero_grad(set_to_none=True)
+        vectors = encoder(ids, lengths, keys)
+        if joined:
+            vectors.square().sum().backward()
+        moved = [part for part in order if any(part in n and p.grad is not None for n, p in encoder.named_parameters())]
+        assert moved == order[:joined], "nothing below is in the graph"
+        assert vectors.requires_grad == (joined > 0)
+    names = {name for name, p in encoder.named_parameters() if p.requires_grad}
+    assert names == {name for name, p in live(folders["bert"], tune=tune).named_parameters() if p.requires_grad}
+
+
+def test_checkpointed_gradients_are_the_same(folders: dict[str, Path]) -> None:
+    found = []
+    for checkpoint in (False, True):
+        encoder = live(folders["gpt"], tune="lora", checkpoint=checkpoint, dropout=0.2).train()
+        _shake_seeded(encoder)
+        torch.manual_seed(5)
+        encoder(*tokens(folders["gpt"], TEXTS)).square().sum().backward()
+        found.append(torch.cat([p.grad.flatten() for p in encoder.parameters() if p.grad is not None]))
+    assert torch.allclose(found[0], found[1], atol=1e-5)
+    assert found[0].any()
+
+
+def _shake_seeded(encoder: LiveText) -> None:
+    torch.manual_seed(4)
+    _shake(encoder)
+
+
+def test_under_autocast_it_is_about_the_same(folders: dict[str, Path]) -> None:
+    encoder = live(folders["bert"], tune="lora").eval()
+    _shake(encoder)
+    given = tokens(folders["bert"], TEXTS)
+    with torch.no_grad():
+        exact = encoder(*given)
+        with torch.autocast("cpu", torch.bfloat16):
+            for _ in range(2):
+                rough = encoder(*given)
+    assert not torch.equal(exact, rough), "what was remembered in fp32 is not mixed in"
+    assert torch.nn.functional.cosine_similarity(exact, rough).min() > 0.999
+    with torch.autocast("cpu", torch.bfloat16):
+        encoder.train()(*given).sum().backward()
+    assert all(p.grad is not None for p in encoder.parameters() if p.requires_grad)
+
+
+def test_adapters_where_they_are_asked_for(folders: dict[str, Path]) -> None:
+    encoder = live(folders["bert"], tune="lora", targets=["query", "value"], rank=3)
+    names = {n.split(".lora_")[0].rpartition(".")[2] for n, p in encoder.named_parameters() if p.requires_grad}
+    assert names == {"query", "value"}
+    assert sum(p.numel() for p in encoder.parameters() if p.requires_grad) == 3 * 2 * 3 * (32 + 32)
+    with pytest.raises(
+        RecipeError, match=r"`model.text.targets` should name linear maps .* Found \['querry'\]\. Did you mean"
+    ):
+        live(folders["bert"], tune="lora", targets=["querry"])
+
+
+def test_a_frozen_encoder_has_no_dropout_and_no_graph(folders: dict[str, Path]) -> None:
+    encoder = live(folders["bert"], tune="frozen").train()
+    given = tokens(folders["bert"], TEXTS)
+    vectors, states = encoder.tokens(given[0], given[1])
+    assert torch.equal(vectors, encoder.tokens(given[0], given[1])[0])
+    assert not vectors.requires_grad and not states.requires_grad
+
+
+def test_long_texts_are_the_mean_of_their_windows(folders: dict[str, Path]) -> None:
+    encoder = live(folders["bert"], tune="lora", max_tokens=5, long="pool").eval()
+    ids = torch.tensor([2, 7, 8, 9, 3, 2, 10, 3, 2, 7, 3], dtype=torch.int32)
+    windows = encoder.tokens(ids, torch.tensor([5, 3, 3]))
+    texts = encoder.tokens(ids, torch.tensor([8, 3]))
+    mean = (5 * windows[0][0] + 3 * windows[0][1]) / 8
+    assert torch.allclose(texts[0], torch.stack([mean, windows[0][2]]), atol=1e-6)
+    assert torch.allclose(texts[1], windows[1], atol=1e-6)
