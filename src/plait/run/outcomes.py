@@ -66,15 +66,17 @@ class Scorer:
         return found
 
     def outputs(self, table: str, rows: Tensor, tasks: Sequence[str], columns: Columns | None = None) -> dict[str, Tensor]:
-        """Return what the heads of some tasks give for rows of a table, on the CPU: predictions, or places of queries."""
+        """Return what the heads of some tasks give for rows of a table, on the CPU: predictions, or places of queries.
+
+        No rows give outputs of no rows, as wide as ever.
+        """
         parts: dict[str, list[Tensor]] = {name: [] for name in tasks}
         for batch in self.batches(table, rows, columns):
             with torch.no_grad():
                 given = self.model.outputs(batch)
             for name in tasks:
                 parts[name].append(given[name].cpu())
-        empty = torch.empty(0, 1)
-        return {name: torch.cat(chunks) if chunks else empty for name, chunks in parts.items()}
+        return {name: torch.cat(chunks) for name, chunks in parts.items()}
 
     def batches(self, table: str, rows: Tensor, columns: Columns | None = None) -> Iterator[Batch]:
         """Gather rows in chunks, with the model in evaluation mode while they are used."""
@@ -82,8 +84,7 @@ class Scorer:
         self.model.eval()
         try:
             for chunk in torch.split(rows, _ROWS):
-                if len(chunk):
-                    yield gather(self.prepared, table, chunk, columns).to(self.device)
+                yield gather(self.prepared, table, chunk, columns).to(self.device)
         finally:
             self.model.train(was)
 
