@@ -5,6 +5,7 @@ The settings of a part stand beside the part; here they are only gathered and ch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -159,12 +160,20 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise RecipeError(f"Recipe `{path}` should be UTF-8 text. Found a byte that is not, at {error.start}.") from None
     except yaml.YAMLError as error:
-        raise RecipeError(f"Recipe `{path}` should be YAML. Found: {' '.join(str(error).split())}") from None
+        raise RecipeError(f"Recipe `{path}` should be YAML. {_no_yaml(error)}") from None
     if not isinstance(values, dict):
         raise RecipeError(
             f"Recipe `{path}` should hold keys such as `name`, `tables`, `tasks`. Found {type(values).__name__}."
         )
     return values
+
+
+def _no_yaml(error: yaml.YAMLError) -> str:
+    """Say where a text stops being YAML, and why."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"Found in line {mark.line + 1}, column {mark.column + 1}: {error.problem}."
+    return f"Found: {' '.join(str(error).split())}"
 
 
 def _changed(values: dict[str, Any], change: str) -> dict[str, Any]:
@@ -194,6 +203,9 @@ def _explain(error: ValidationError) -> list[str]:
             lines.append(f"`{place}` is no known key.{nearest(str(problem['loc'][-1]), _known_keys(problem['loc']))}")
         elif problem["type"] == "missing":
             lines.append(f"`{place}` is missing.")
+        elif problem["type"] == "union_tag_invalid":
+            found, known = problem["ctx"]["tag"], re.findall(r"'([^']*)'", problem["ctx"]["expected_tags"])
+            lines.append(f"`{place}` should be of kind {', '.join(known)}. Found `{found}`.{nearest(found, known)}")
         else:
             lines.append(f"`{place}`: {problem['msg']}. Found {problem['input']!r:.80}.")
     return lines

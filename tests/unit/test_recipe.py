@@ -47,7 +47,7 @@ def test_written_out_and_read_again_it_is_the_same() -> None:
     [
         ("tabels", {}, "`tabels` is no known key. Did you mean `tables`?"),
         ("tasks", {}, "`tasks`: Dictionary should have at least 1 item"),
-        ("tasks/buy/kind", "binery", "does not match any of the expected tags: 'binary'"),
+        ("tasks/buy/kind", "binery", "`tasks.buy` should be of kind binary, multiclass"),
         ("tasks/buy/table", "visit", "Task `buy`: no table `visit`. Did you mean `visits`?"),
         ("tasks/buy/metric", "auk", "Found `auk`. Did you mean `auc`?"),
         ("tasks/buy/metric", "predicted_over_observed", "`metric` should be one that can decide a binary task"),
@@ -67,6 +67,9 @@ def test_written_out_and_read_again_it_is_the_same() -> None:
         ("features/users.recent", {"kind": "history", "of": "visits.itm"}, "Did you mean `item`?"),
         ("features/visit.price", "number", "Found no table `visit`. Did you mean `visits`?"),
         ("tables/visits/time", None, "should name its `time`, since only the past may be read"),
+        ("tasks/buy/kind", "binery", "relatedness. Found `binery`. Did you mean `binary`?"),
+        ("model", {"sharing": "mmoee"}, "Found `mmoee`. Did you mean `mmoe`?"),
+        ("balance", "uncertainly", "Found `uncertainly`. Did you mean `uncertainty`?"),
         ("train", {"epochs": 0}, "`train.epochs`: Input should be greater than or equal to 1. Found 0."),
         ("split", {"test": 1.5}, "`split.test`: Input should be less than 1. Found 1.5."),
     ],
@@ -114,6 +117,7 @@ def test_short_forms_stand_for_a_kind() -> None:
         ("name: [", "should be YAML"),
         ("- a\n- b\n", "should hold keys such as `name`, `tables`, `tasks`. Found list"),
         ("", "Found NoneType"),
+        ("name: x\nmodel: {sharing: mmoe\nseed: 3\n", "should be YAML. Found in line 3, column 5: expected ',' or '}'"),
     ],
 )
 def test_a_file_that_is_no_recipe(tmp_path: Path, text: str, words: str) -> None:
