@@ -76,6 +76,8 @@ class TaskReport(Part):
     """`train`, `valid`, `test` -> examples with an observed label."""
     epochs: dict[str, int] = Field(default_factory=dict)
     """`joint`, `alone` -> the epoch whose weights were kept."""
+    objective: str = ""
+    """What was minimised, in words: the loss, and what the recipe set beside it, such as weights and resampling."""
 
 
 class DataReport(Part):

@@ -61,6 +61,7 @@ class TaskCard:
     name: str
     kind: str
     about: str
+    objective: str
     verdict: str
     gain: str
     columns: list[str]
@@ -132,7 +133,7 @@ def _card(name: str, task: TaskReport) -> TaskCard:
     verdict = task.gain.verdict if task.gain and task.gain.value is not None else ""
     gain = gain_words(task.gain) if verdict else ""
     about = ", ".join(f"{count:,} {part}" for part, count in task.examples.items())
-    return TaskCard(name, task.kind, about, verdict, gain, columns, rows)
+    return TaskCard(name, task.kind, about, task.objective, verdict, gain, columns, rows)
 
 
 def _span(figure: Figure) -> str:

@@ -15,6 +15,7 @@ from plait.measure import Gain, Outcome, combined, curve, evaluate, gain
 from plait.recipe import Recipe
 from plait.report.content import DataReport, Figure, GainFigure, Report, TaskReport
 from plait.report.figures import Cosine, DataSummary, Figures, Gate, LabelSummary, Weights
+from plait.run.objective import objective
 from plait.run.why import transfer_of
 from plait.train.fitted import Fitted
 
@@ -126,6 +127,7 @@ def _task(recipe: Recipe, prepared: Prepared, measured: Measured, name: str, fou
         table=task.table,
         examples={part: len(prepared.rows(name, part)) for part in PARTS},
         epochs=epochs,
+        objective=objective(task),
     )
 
 

@@ -80,5 +80,16 @@ def test_a_figure_that_says_nothing_about_the_loss_is_refused(tmp_path: Path) ->
 def test_a_misspelt_loss_names_those_there_are(tmp_path: Path) -> None:
     recipe = write_people(tmp_path)
     recipe["tasks"] = {"age": {**QUANTILE, "loss": "quantil"}}
-    with pytest.raises(RecipeError, match="'squared', 'huber', 'quantile'"):
+    with pytest.raises(RecipeError, match="squared, huber, quantile. Found `quantil`. Did you mean"):
         load_recipe(recipe)
+
+
+def test_the_report_says_what_each_task_minimised(run: Run) -> None:
+    said = {name: task.objective for name, task in run.report.tasks.items()}
+    assert said["age"] == "loss quantile (levels: 0.1, 0.5, 0.9)"
+    assert said["grey"] == "loss cross entropy; resample (0: 0.3, 1: 2)"
+    assert said["job"] == "loss cross entropy; class weight effective (beta: 0.9999)"
+    assert said["old"] == "loss huber (delta: 2)"
+    assert "loss focal (gamma: 2); class weight given (weights: (1: 5)); smoothing 0.02" in said["rich"]
+    page = (run.folder / "report.html").read_text()
+    assert said["grey"] in page and said["rich"] in page
