@@ -1,4 +1,4 @@
-"""The one connection to an engine: DuckDB in this process through Ibis. Nothing else in Plait knows SQL.
+"""Tables by name, asked in SQL of DuckDB in this process. Nothing else in Plait knows SQL.
 
 A dozen named operations on tables by name. Parquet is read column by column in Arrow where no SQL is needed, because that is
 several times faster; other formats and databases come into memory (or, where large, into a temporary Parquet file) first.
@@ -15,11 +15,14 @@ from typing import Final, final
 
 import pyarrow as pa
 
+from plait.data.connection import Connection
 from plait.data.databases import content, sqlite_rows
 from plait.data.expressions import Refusal, canonical, literal, mentioned, plain, quote, reader, refused, unknown_column
+from plait.data.lines import check_lines
 from plait.data.sources import (
     Matching,
     Source,
+    check_files,
     find,
     fingerprint,
     format_of,
@@ -38,40 +41,6 @@ _SPILL: Final = 256 << 20
 
 
 @final
-class _Connection:
-    """DuckDB in this process, through Ibis."""
-
-    def __init__(self) -> None:
-        import duckdb
-        import ibis
-
-        self._ibis = ibis.duckdb.connect()
-        self._error = duckdb.Error
-        self._on_value = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
-        self.run("SET preserve_insertion_order = true")
-        self.run("SET TimeZone = 'UTC'")
-
-    def run(self, query: str) -> pa.Table:
-        """Ask, or raise `Refusal`."""
-        try:
-            return self._ibis.raw_sql(query).to_arrow_table()
-        except self._error as error:
-            raise Refusal(plain(str(error)), isinstance(error, self._on_value)) from error
-
-    def show(self, name: str, source: Source) -> None:
-        """Let queries see a table under its name."""
-        if source.memory is not None:
-            self._ibis.con.register(name, source.memory)
-        else:
-            listed = "[" + ", ".join(literal(str(f)) for f in source.files) + "]"
-            self.run(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT * FROM read_parquet({listed})")
-
-    def close(self) -> None:
-        """Forget everything."""
-        self._ibis.disconnect()
-
-
-@final
 class Engine:
     """Tables by name, read and asked in SQL. Use as a context manager: temporary files go when it closes.
 
@@ -84,7 +53,7 @@ class Engine:
         self._sources: dict[str, Source] = {}
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.Lock()
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
 
     def __enter__(self) -> Engine:
         return self
@@ -123,10 +92,13 @@ class Engine:
         if format_of(files[0]) != "parquet":
             query = reader(files)
             if sum(f.stat().st_size for f in files) <= _SPILL:
-                self.add(name, self._load(name, source, query))
+                rows = self._load(name, source, query)
+                check_lines(name, files, rows.column_names)
+                self.add(name, rows)
                 self._sources[name].origin = origin
                 return
-            files = [self._spill(name, source, query)]
+            texts, files = files, [self._spill(name, source, query)]
+            check_lines(name, texts, parquet_schema(name, files).names)
         schema = parquet_schema(name, files)
         self._sources[name] = Source(schema, parquet_rows(files), files, None, origin)
         if self._connection is not None:
@@ -322,10 +294,15 @@ class Engine:
         with self._lock:
             # Opened at the first question, because much of the work (serving above all) asks none.
             if self._connection is None:
-                self._connection = _Connection()
+                self._connection = Connection()
                 for name, source in self._sources.items():
                     self._connection.show(name, source)
-            return self._connection.run(query)
+            try:
+                return self._connection.run(query)
+            except Refusal as error:
+                if error.on_file:
+                    check_files(path for source in self._sources.values() for path in source.files)
+                raise
 
     def _load(self, name: str, source: str, query: str) -> pa.Table:
         try:

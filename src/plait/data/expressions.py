@@ -5,21 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from plait.data.sources import format_of
 from plait.errors import DataError, RecipeError, nearest
 
+if TYPE_CHECKING:
+    from sqlglot.errors import SqlglotError
+
 __all__ = ["Refusal", "canonical", "literal", "mentioned", "plain", "quote", "reader", "refused", "unknown_column"]
 
 
-class Refusal(Exception):
-    """The engine's own words on why it does not answer."""
+class Refusal(DataError):
+    """The engine's own words on why it does not answer.
 
-    def __init__(self, message: str, on_value: bool) -> None:
+    Attributes:
+        on_value: whether it is a value of a table that is at fault.
+        on_file: whether it may be a damaged file.
+    """
+
+    def __init__(self, message: str, on_value: bool, on_file: bool) -> None:
         super().__init__(message)
         self.on_value = on_value
+        self.on_file = on_file
 
 
 def unknown_column(name: str, column: str, known: Sequence[str], who: str) -> DataError:
@@ -76,8 +86,7 @@ def mentioned(name: str, columns: Sequence[str], expression: str, who: str) -> l
         tree = sqlglot.parse_one(expression, read="duckdb")
     except sqlglot.errors.SqlglotError as error:
         raise RecipeError(
-            f"{who}: `{expression}` should be an SQL expression over the columns of table `{name}`. "
-            f"It cannot be read: {plain(str(error))}"
+            f"{who}: `{expression}` should be an SQL expression over the columns of table `{name}`. {_unread(error)}"
         ) from error
     if isinstance(tree, exp.Query | exp.Command | exp.DDL) or tree.find(exp.AggFunc) is not None:
         raise RecipeError(
@@ -102,12 +111,23 @@ def mentioned(name: str, columns: Sequence[str], expression: str, who: str) -> l
     return found
 
 
+def _unread(error: SqlglotError) -> str:
+    """Say where an expression stops being SQL; the parser's own words name its classes."""
+    from sqlglot.errors import ParseError
+
+    if not isinstance(error, ParseError) or not error.errors:
+        return "It cannot be cut into words: a quotation mark may be open."
+    first = error.errors[0]
+    wanted = f" {first['description']}." if str(first["description"]).startswith("Expect") else ""
+    return f"It cannot be read at `{first['highlight']}`, character {first['col']}.{wanted}"
+
+
 def reader(files: Sequence[Path]) -> str:
     """Write the query that reads text files; the first line of CSV and TSV names the columns."""
     listed = "[" + ", ".join(literal(str(f)) for f in files) + "]"
     if format_of(files[0]) == "json":
         return f"SELECT * FROM read_json({listed}, format = 'auto', sample_size = -1)"
-    return f"SELECT * FROM read_csv({listed}, header = true, sample_size = -1)"
+    return f"SELECT * FROM read_csv({listed}, header = true, skip = 0, sample_size = -1)"
 
 
 def refused(name: str, who: str, expression: str, message: str, on_value: bool) -> DataError | RecipeError:
@@ -125,11 +145,12 @@ def refused(name: str, who: str, expression: str, message: str, on_value: bool) 
             f"{who}: `{expression}` fails on a value of table `{name}`: {message} "
             f"`try_cast(column AS type)` gives NULL where a value cannot be converted."
         )
-    return RecipeError(f"{who}: `{expression}` on table `{name}` cannot be evaluated: {message}")
+    advice = " Where a column holds text, `try_cast(column AS DOUBLE)` reads its numbers." if "VARCHAR" in message else ""
+    return RecipeError(f"{who}: `{expression}` on table `{name}` cannot be evaluated: {message}{advice}")
 
 
 def plain(message: str) -> str:
     """Cut an engine's message to its first sentence, on one line and without terminal colours."""
     message = re.sub(r"\x1b\[[0-9;]*m", "", message)
-    first = message.split("\n\nLINE")[0].replace("\n", " ").strip()
+    first = re.split("\n\nLINE|Possible [Ss]olution|Possible fixes", message)[0].replace("\n", " ").strip()
     return first if first.endswith((".", "!", "?")) else first + "."

@@ -76,15 +76,23 @@ def _parse(values: pa.Array, name: str) -> tuple[pa.Array, pa.DataType]:
         zoned = pc.match_substring_regex(words, r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
         if pc.all(zoned).as_py():
             return words.cast(pa.timestamp("us", "UTC")), pa.timestamp("us", "UTC")
-        for row, word in enumerate(words.to_pylist(), 1):
-            try:
-                pa.scalar(word).cast(pa.timestamp("us"))
-            except pa.ArrowInvalid:
-                raise DataError(
-                    f"`{name}` should hold moments such as 2024-05-31 18:00:00. Found `{word}` in row {row}. "
-                    f"Write it as a timestamp, or as seconds since 1970."
-                ) from error
-        raise
+        # Where numbers of seconds stand beside one other word, that word is what is wrong.
+        counted = pc.match_substring_regex(words, r"^-?[0-9]+(\.[0-9]*)?$").to_pylist()
+        rows = [row for number in (False, True) for row, one in enumerate(counted) if one is number]
+        row = next(row for row in rows if not _moment(words[row]))
+        raise DataError(
+            f"`{name}` should hold moments such as 2024-05-31 18:00:00. Found `{words[row]}` in row {row + 1}. "
+            f"Write it as a timestamp, or as seconds since 1970."
+        ) from error
+
+
+def _moment(word: pa.Scalar) -> bool:
+    """Tell whether a word is a moment as ISO 8601 writes it."""
+    try:
+        word.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def circles(when: Moments) -> npt.NDArray[np.float32]:

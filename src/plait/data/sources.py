@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob as globbing
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
@@ -17,6 +17,7 @@ from plait.errors import CorruptError, DataError, nearest
 __all__ = [
     "Matching",
     "Source",
+    "check_files",
     "diagnose",
     "find",
     "fingerprint",
@@ -36,6 +37,7 @@ _FORMATS: Final = {
     ".ndjson": "json",
     ".json": "json",
 }
+_ADVICE: Final = "Copy or write the file again."
 _BLOCK: Final = 1 << 20
 _SAMPLES: Final = 16
 _BUFFER: Final = 1 << 16
@@ -138,13 +140,29 @@ def diagnose(path: Path, error: Exception) -> CorruptError:
     Returns:
         The error to raise, naming file, row group and column.
     """
-    advice = "Copy or write the file again."
+    damage = _damage(path)
+    return damage or CorruptError(f"{path}: the file cannot be read ({str(error).splitlines()[0]}). {_ADVICE}")
+
+
+def check_files(paths: Iterable[Path]) -> None:
+    """Read Parquet files whole, after a reader that does not say which of them it failed on.
+
+    Raises:
+        CorruptError: naming the first damaged file, row group and column.
+    """
+    for path in paths:
+        if damage := _damage(path):
+            raise damage
+
+
+def _damage(path: Path) -> CorruptError | None:
+    """Find the first row group and column of a Parquet file that cannot be read."""
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as found:
         text = str(found).splitlines()[0]
         return CorruptError(
-            f"{path}: the file is truncated or no Parquet file, its footer cannot be read ({text}). {advice}"
+            f"{path}: the file is truncated or no Parquet file, its footer cannot be read ({text}). {_ADVICE}"
         )
     for group in range(file.num_row_groups):
         for column in file.schema_arrow.names:
@@ -152,8 +170,8 @@ def diagnose(path: Path, error: Exception) -> CorruptError:
                 file.read_row_group(group, columns=[column], use_threads=False)
             except (OSError, pa.ArrowException) as found:
                 text = str(found).splitlines()[0]
-                return CorruptError(f"{path}: row group {group}, column `{column}` cannot be read ({text}). {advice}")
-    return CorruptError(f"{path}: the file cannot be read ({str(error).splitlines()[0]}). {advice}")
+                return CorruptError(f"{path}: row group {group}, column `{column}` cannot be read ({text}). {_ADVICE}")
+    return None
 
 
 def parquet_schema(name: str, files: list[Path]) -> pa.Schema:

@@ -172,3 +172,26 @@ def test_large_text_files_go_through_a_temporary_file(tmp_path: Path, monkeypatc
         engine.open("t", Table(source=_write(tmp_path, "csv")))
         assert engine.column("t", "id").to_pylist() == [3, 1, 2]
         assert engine.evaluate("t", {"x": "id"}).column("x").to_pylist() == [3, 1, 2]
+
+
+def test_a_damaged_file_is_named_where_the_engine_does_not(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"user": list(range(5000))}), tmp_path / "t.parquet", compression="none")
+    data = bytearray((tmp_path / "t.parquet").read_bytes())
+    data[100:900] = bytes(byte ^ 0x55 for byte in data[100:900])
+    data[4:40] = b"\xff" * 36
+    (tmp_path / "t.parquet").write_bytes(bytes(data))
+    with Engine(tmp_path) as engine:
+        engine.open("t", Table(source="t.parquet"))
+        with pytest.raises(CorruptError, match=r"t\.parquet: row group 0, column `user` cannot be read"):
+            engine.open("users", Table(of="t.user"))
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv"])
+@pytest.mark.parametrize(("line", "words"), [("1,2,3", "3 cells in line 502"), ('1,"2', "never closed in line 502")])
+def test_a_line_that_differs_is_named(tmp_path: Path, ending: str, line: str, words: str) -> None:
+    text = "user,item\n" + "1,2\n" * 500 + line + "\n" + "1,2,3,4,5\n"
+    text = text.replace(",", "\t") if ending == "tsv" else text
+    (tmp_path / f"t.{ending}").write_bytes(gzip.compress(text.encode()) if ending == "csv.gz" else text.encode())
+    with Engine(tmp_path) as engine, pytest.raises(DataError, match="should have 2 cells, as the first has") as caught:
+        engine.open("t", Table(source=f"t.{ending}"))
+    assert words in str(caught.value)

@@ -59,3 +59,16 @@ def test_circles() -> None:
     assert missing.tolist() == [0] * 6
     monday = circles(np.array([int(dt.datetime(2024, 5, 27, tzinfo=dt.UTC).timestamp()) * 10**6]))[:, 0]
     assert monday[2:4] == pytest.approx([0, 1], abs=1e-6), "the week starts on Monday"
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["2024-05-31", "31/05/2024"], "`31/05/2024` in row 2"),
+        (["1600000000", "1600000001", "when"], "`when` in row 3"),
+        (["2024-05-31", "1600000000"], "`1600000000` in row 2"),
+    ],
+)
+def test_the_word_that_is_no_moment_is_named(words: list[str], found: str) -> None:
+    with pytest.raises(DataError, match=found):
+        moments(pa.array(words), "t.at")
