@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from plait.data.delay import settle
 from plait.data.engine import Engine
-from plait.data.labels import encode_label, fit_label, label_numbers, label_values
+from plait.data.labels import encode_label, fit_label, holds, label_numbers, label_values
 from plait.data.moments import moments
 from plait.data.plan import Plan
 from plait.data.seats import Seats
@@ -109,7 +109,8 @@ def _evaluate(
         values[name] = label_values(task, column, _separator(schema, table, task))
         seen = _bools(pc.is_valid(column)) & ~_bools(pc.is_null(column, nan_is_null=True))
         if task.where is not None:
-            seen &= _condition(name, table, task.where, result.column(f"`where` of task `{name}`"))
+            who = f"`where` of task `{name}`"
+            seen &= holds(who, table, task.where, result.column(who))
         key = task.label.strip().strip('"')
         if task.kind in ("retrieval", "relatedness") and key in keys:
             seen &= keys[key] > 0
@@ -199,15 +200,6 @@ def _weights(engine: Engine, name: str, task: Task, observed: Bools) -> Floats:
             f"`coalesce(…, 1)`."
         )
     return np.append(np.float32(0), np.where(observed, found, 0).astype(np.float32)).astype(np.float32)
-
-
-def _condition(name: str, table: str, where: str, column: pa.ChunkedArray) -> Bools:
-    if not pa.types.is_boolean(column.type):
-        raise RecipeError(
-            f"`where` of task `{name}`: `{where}` on table `{table}` should be a condition, true or false. "
-            f"Found {column.type}."
-        )
-    return _bools(column.fill_null(False))
 
 
 def _separator(schema: Schema, table: str, task: Task) -> str | None:

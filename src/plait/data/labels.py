@@ -10,16 +10,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plait.data.values import flat, numbers, texts
-from plait.errors import DataError
+from plait.errors import DataError, RecipeError
 from plait.layout import TaskLayout
 from plait.schema import Task
 
-__all__ = ["encode_label", "fit_label", "label_numbers", "label_values"]
+__all__ = ["encode_label", "fit_label", "holds", "label_numbers", "label_values", "wrong_labels"]
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 _CLASSES: Final = ("multiclass", "ordinal", "multilabel")
 _OF_TOKENS: Final = ("tagging", "masked")
+
+
+def holds(who: str, table: str, where: str, column: pa.ChunkedArray) -> Bools:
+    """Tell in which rows a condition holds; where it gives NULL it does not.
+
+    Args:
+        who: whose condition it is, such as `where` of a task.
+        table: the table.
+        where: the condition.
+        column: what it gave.
+
+    Raises:
+        RecipeError: it gave something else than true and false.
+    """
+    if not pa.types.is_boolean(column.type):
+        raise RecipeError(f"{who}: `{where}` on table `{table}` should be a condition, true or false. Found {column.type}.")
+    return np.asarray(flat(column.fill_null(False)).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
 def label_values(task: Task, column: pa.Array | pa.ChunkedArray, separator: str | None) -> pa.Array:
@@ -138,8 +155,9 @@ def _some(name: str, task: Task, observed: Bools, train: Bools) -> None:
     if not len(observed):
         raise DataError(f"{what} needs rows, but table `{task.table}` has 0. Check its source.")
     if not observed.any():
+        found = "NULL, or no partner," if task.kind in ("retrieval", "relatedness") else "NULL"
         raise DataError(
-            f"{what} should be observed in some row of table `{task.table}`. Found NULL in all {len(observed)} rows"
+            f"{what} should be observed in some row of table `{task.table}`. Found {found} in all {len(observed)} rows"
             f"{' of the sample space' if task.where else ''}. Correct the expression."
         )
     if not (observed & train).any():
@@ -178,12 +196,7 @@ def label_numbers(name: str, task: Task, values: pa.Array, observed: Bools) -> n
             f"Task `{name}`: label `{task.label}` of a {task.kind} task should be {should}. Found {values.type} such as "
             f"{_example(values, observed)}. Write an expression such as `{task.label} = 'yes'`."
         )
-    wrong = ~np.isfinite(found)
-    if task.kind in ("binary", "relatedness"):
-        wrong |= (found != 0) & (found != 1)
-    elif task.kind in ("ranking", "amount"):
-        wrong |= found < 0
-    wrong &= observed
+    wrong = wrong_labels(task, found) & observed
     if wrong.any():
         seen = [f"{v:g}" for v in np.unique(found[wrong])[:5]]
         raise DataError(
@@ -192,6 +205,17 @@ def label_numbers(name: str, task: Task, values: pa.Array, observed: Bools) -> n
             f"{int(np.flatnonzero(wrong)[0]) + 1}. Correct the expression, or leave these rows out with `where`."
         )
     return found
+
+
+def wrong_labels(task: Task, found: npt.NDArray[np.float64]) -> Bools:
+    """Tell which numbers are outside the range of a task's kind."""
+    if task.kind in ("binary", "relatedness"):
+        return ~np.isin(found, (0, 1))
+    # Labels are kept as float32, in which larger ones are infinite.
+    wrong: Bools = ~(np.abs(found) <= np.finfo(np.float32).max)
+    if task.kind in ("ranking", "amount"):
+        wrong |= found < 0
+    return wrong
 
 
 def _ordered(values: pa.Array) -> list[str]:
@@ -216,5 +240,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _example(values: pa.Array, observed: Bools) -> str:
-    row = int(np.flatnonzero(observed)[0])
+    """Show an observed value that is no number."""
+    rows = np.flatnonzero(observed).tolist()
+    row = next((row for row in rows if numbers(values.slice(row, 1)) is None), rows[0])
     return f"`{values[row].as_py()}` in row {row + 1}"

@@ -20,6 +20,7 @@ from plait.data.examples import Examples, read_examples
 from plait.data.files import appearing, mapped_matrix, write_manifest
 from plait.data.history import Timeline
 from plait.data.joint import joint_columns, joint_texts, need_parts, reached
+from plait.data.labels import holds
 from plait.data.media.cells import folder_of
 from plait.data.media.features import media_state
 from plait.data.media.medium import MediaEncoders
@@ -241,8 +242,7 @@ class _Preparation:
         counts = np.ones(relations.rows[events], dtype=np.bool_)
         if feature.where is not None:
             who = f"`where` of history `{name}`"
-            found = self.engine.evaluate(events, {who: feature.where}).column(who)
-            counts = found.cast(pa.bool_()).fill_null(False).to_numpy()
+            counts = holds(who, events, feature.where, self.engine.evaluate(events, {who: feature.where}).column(who))
         owners = name.partition(".")[0]
         timeline = Timeline(
             relations.keys[events][owner],

@@ -243,4 +243,18 @@ def test_progress_is_told(run: Run, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     schema = schema_of({"t": {"source": "t.parquet"}}, TASK)
     check(schema, tmp_path, lambda what, done, total: told.append((what, done, total)))
-    assert told[0] == ("reading t", 0, 1) and told[-1] == ("checking", 14, 14)
+    assert told[0] == ("reading t", 0, 1) and told[-1] == ("checking", 15, 15)
+
+
+def test_a_table_made_of_one_that_cannot_be_opened(tmp_path: Path) -> None:
+    tables = {"t": {"source": "t.parquet", "keys": {"user": "users"}}, "users": {"of": "t.user", "id": "user"}}
+    found = [f for f in check(schema_of(tables, TASK), tmp_path) if f.name == "file"]
+    assert found[1].message == "is made of `t.user`, and table `t` cannot be opened."
+
+
+def test_keys_with_fractions(tmp_path: Path) -> None:
+    pq.write_table(pa.table(good() | {"user": np.arange(600) / 2}), tmp_path / "t.parquet")
+    tables = {"t": {"source": "t.parquet", "keys": {"user": "users"}}, "users": {"of": "t.user", "id": "user"}}
+    found = one(check(schema_of(tables, TASK), tmp_path), "keys", "user")
+    assert found.status == "WARN" and "Found fractions, each an id of its own" in found.message
+    assert [row["row"] for row in found.examples] == [2, 4, 6]

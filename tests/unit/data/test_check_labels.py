@@ -227,3 +227,61 @@ def test_movielens_warns_of_new_users_and_of_links(shared_data: Path) -> None:
     assert not [f for f in findings if f.status == "FAIL"], lines(findings)
     assert "no training row has" in one(findings, "unseen", "userId").message
     assert "20 classes" in one(findings, "rate", "genre").message
+
+
+def test_the_other_checks_look_at_the_rows_that_are_right(run: Run) -> None:
+    label = np.arange(ROWS) % 2
+    label[4] = 7
+    findings = run({"label": label, "same": label.astype(float)})
+    assert [(f.name, f.column) for f in findings if f.status != "PASS"] == [("label", "task"), ("leak", "same")]
+    assert "AUC 1.0000 by this column alone" in one(findings, "leak", "same").message
+    assert one(findings, "split").message.startswith("479 labels train, 60 validate, 60 test")
+
+
+@pytest.mark.parametrize("label", [pa.nulls(ROWS, pa.int64()), np.ones(ROWS, dtype=np.int64), np.full(ROWS, 3)])
+def test_a_label_that_teaches_nothing_is_told_once(run: Run, label: object) -> None:
+    findings = run({"label": label, "other": np.arange(ROWS) % 3})
+    assert [(f.name, f.column) for f in findings if f.status != "PASS" and f.column == "task"] == [("label", "task")]
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_too_large_to_square(run: Run) -> None:
+    huge = np.random.default_rng(1).normal(size=ROWS) * 1e300
+    findings = run({"x": huge, "y": np.arange(ROWS) * 1.0}, task={"kind": "regression", "label": "y"})
+    assert one(findings, "leak", "at").status == "WARN"
+    wrong = one(run({"x": huge}, task={"kind": "regression", "label": "x"}), "label")
+    assert wrong.status == "FAIL" and "should be a finite number" in wrong.message
+
+
+def test_rows_without_a_label_are_no_examples_of_infinite_ones(run: Run) -> None:
+    x = np.arange(ROWS) * 1.0
+    x[2], x[7] = np.nan, np.inf
+    found = one(run({"x": x}, task={"kind": "regression", "label": "x"}), "label")
+    assert [row["row"] for row in found.examples] == [8]
+
+
+def test_a_sample_space_is_true_or_false(run: Run) -> None:
+    found = one(run({}, task={"where": "x"}), "label")
+    assert found.status == "FAIL" and "should be a condition, true or false. Found double" in found.message
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("x >=> 4", "It cannot be read at `>`, character 5."),
+        ("(x", "It cannot be read at `x`, character 2. Expecting )."),
+        ("colour = 'red", "a quotation mark may be open"),
+    ],
+)
+def test_a_label_that_is_no_sql(run: Run, label: str, words: str) -> None:
+    found = one(run({}, task={"label": label}), "label")
+    assert found.status == "FAIL" and words in found.message and "class" not in found.message
+
+
+def test_a_number_column_with_a_word_in_it(run: Run) -> None:
+    x = ["1.5"] * ROWS
+    x[3] = "n/a"
+    found = one(run({"x": x}, task={"kind": "regression", "label": "x"}), "label")
+    assert found.status == "FAIL" and "Found string such as `n/a` in row 4" in found.message
+    found = one(run({"x": x}, task={"label": "x > 1"}), "label")
+    assert found.status == "FAIL" and "`try_cast(column AS DOUBLE)` reads its numbers" in found.message

@@ -9,6 +9,7 @@ from plait.data.check.chains import check_chains
 from plait.data.check.context import Context
 from plait.data.check.delays import check_delays
 from plait.data.check.finding import Finding
+from plait.data.check.histories import check_histories
 from plait.data.check.labels import check_labels
 from plait.data.check.leaks import check_leaks
 from plait.data.check.split import check_split, check_unseen
@@ -33,6 +34,7 @@ _CHECKS = (
     check_labels,
     check_chains,
     check_leaks,
+    check_histories,
     check_split,
     check_delays,
     check_unseen,
@@ -49,7 +51,7 @@ def check(schema: Schema, base: Path, tell: Callable[[str, int, int], None] | No
 
     Returns:
         One finding per check and table, column or task, in a fixed order: files, columns, types, ids, keys, numbers,
-        constants, texts, times, labels, chains, leaks, split, delays, unseen values.
+        constants, texts, times, labels, chains, leaks, histories, split, delays, unseen values.
     """
     findings: list[Finding] = []
     with Engine(base) as engine:

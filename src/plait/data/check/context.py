@@ -46,7 +46,7 @@ class Context:
         tables: the tables that could be opened.
         features: `table.column` -> feature, those the recipe does not name included; only columns that exist,
             and what is made of several.
-        labels: task -> its label; only labels that can be evaluated.
+        labels: task -> its label; only labels that can be learned, rows outside their kind left out.
         parts: table of examples -> 0 none, 1 train, 2 valid, 3 test per row; only where the split can be made.
         kept: columns read so far.
         room: how many more bytes of columns are kept.

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from plait.data.check.context import Context, Observed
 from plait.data.check.finding import Finding
-from plait.data.labels import fit_label, label_values
+from plait.data.labels import fit_label, holds, label_values, wrong_labels
 from plait.data.spans import find_spans
 from plait.data.tags import lost_words
 from plait.data.values import flat, numbers, texts
@@ -29,7 +29,7 @@ _CLASSES = ("multiclass", "ordinal", "multilabel")
 
 
 def check_labels(context: Context) -> Iterator[Finding]:
-    """Evaluate every label and judge it; fills `context.labels`."""
+    """Evaluate every label and judge it; fills `context.labels` with those that a task can learn."""
     for name, task in context.schema.tasks.items():
         if task.table not in context.schema.tables:
             text = "is on a table that the recipe does not have."
@@ -43,9 +43,8 @@ def check_labels(context: Context) -> Iterator[Finding]:
         except PlaitError as error:
             yield Finding("FAIL", "label", task.table, name, str(error))
             continue
-        context.labels[name] = found
         yield from _judge(context, name, task, found)
-        if task.sample_weight is not None:
+        if name in context.labels and task.sample_weight is not None:
             yield _weights(context, name, task, task.sample_weight)
 
 
@@ -70,8 +69,7 @@ def _inside(context: Context, name: str, task: Task) -> npt.NDArray[np.bool_]:
     if task.where is None:
         return np.ones(rows, dtype=np.bool_)
     who = f"`where` of task `{name}`"
-    holds = flat(context.engine.evaluate(task.table, {who: f"coalesce(({task.where})::BOOLEAN, false)"}).column(0))
-    return np.asarray(holds.to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return holds(who, task.table, task.where, context.engine.evaluate(task.table, {who: task.where}).column(0))
 
 
 def _judge(context: Context, name: str, task: Task, found: Observed) -> Iterator[Finding]:
@@ -81,7 +79,10 @@ def _judge(context: Context, name: str, task: Task, found: Observed) -> Iterator
         fit_label(name, task, found.values, found.known, np.ones(rows, dtype=np.bool_))
     except PlaitError as error:
         yield Finding("FAIL", "label", task.table, name, str(error), _wrong_rows(context, task))
+        if (rest := _right(name, task, found)) is not None:
+            context.labels[name] = rest
         return
+    context.labels[name] = found
     yield Finding("PASS", "label", task.table, name, f"`{task.label}` gives what a task of kind {task.kind} reads")
     space = f" where {task.where}" if task.where else ""
     share = known / rows
@@ -113,6 +114,19 @@ def _phrases(context: Context, name: str, task: Task, found: Observed) -> Findin
     return Finding("WARN" if often else "PASS", "phrases", task.table, name, message, rows)
 
 
+def _right(name: str, task: Task, found: Observed) -> Observed | None:
+    """Leave out what is outside a label's kind, for the checks that follow; None where the rest teaches nothing."""
+    given = None if task.kind in (*_CLASSES, "retrieval") else numbers(found.values)
+    if given is None:
+        return None
+    known = found.known & ~wrong_labels(task, given)
+    try:
+        fit_label(name, task, found.values, known, np.ones(len(known), dtype=np.bool_))
+    except PlaitError:
+        return None
+    return Observed(found.values, known, found.columns)
+
+
 def _wrong_rows(context: Context, task: Task) -> list[dict[str, object]]:
     """Show rows whose label is outside its kind."""
     conditions = {
@@ -120,7 +134,7 @@ def _wrong_rows(context: Context, task: Task) -> list[dict[str, object]]:
         "relatedness": f"try_cast(({task.label}) AS DOUBLE) NOT IN (0, 1)",
         "amount": f"try_cast(({task.label}) AS DOUBLE) < 0",
         "ranking": f"try_cast(({task.label}) AS DOUBLE) < 0",
-        "regression": f"NOT isfinite(try_cast(({task.label}) AS DOUBLE))",
+        "regression": f"isinf(try_cast(({task.label}) AS DOUBLE))",
     }
     if task.kind not in conditions:
         return []

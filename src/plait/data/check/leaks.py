@@ -70,7 +70,7 @@ def _of_task(
 ) -> Iterator[Finding]:
     """Judge every visible column for one task."""
     found = context.labels[name]
-    known = np.flatnonzero(found.known & _finite(found.values))
+    known = np.flatnonzero(found.known)
     rows = known[np.unique(np.linspace(0, len(known) - 1, min(_ROWS, len(known))).astype(np.int64))]
     if len(rows) < 50:
         return
@@ -91,12 +91,6 @@ def _of_task(
         yield Finding("WARN", "leak", table, column, text, _shown(values, found, rows, column))
     if not given:
         yield Finding("PASS", "leak", task.table, name, f"none of {len(places)} columns gives the label away")
-
-
-def _finite(values: pa.Array) -> npt.NDArray[np.bool_]:
-    """Leave out labels that are no numbers although they should be, which another check tells."""
-    found = numbers(values)
-    return np.ones(len(values), dtype=np.bool_) if found is None else ~np.isinf(found)
 
 
 def _shown(values: pa.Array | None, found: Observed, rows: Longs, column: str) -> list[dict[str, object]]:
@@ -179,9 +173,15 @@ class _Label:
 
 def _correlation(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> float:
     """Compute the linear correlation, 0 where one side is constant."""
+    left, right = _small(left), _small(right)
     if left.std() == 0 or right.std() == 0:
         return 0.0
-    return float(np.corrcoef(left / max(1.0, np.abs(left).max()), right)[0, 1])
+    return float(np.corrcoef(left, right)[0, 1])
+
+
+def _small(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Scale numbers so that their squares are finite."""
+    return values / max(1.0, float(np.abs(values).max(initial=0.0)))
 
 
 def _codes(values: pa.Array) -> Longs:

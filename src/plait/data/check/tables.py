@@ -24,16 +24,23 @@ Tell = Callable[[str, int, int], None]
 def open_tables(schema: Schema, engine: Engine, tell: Tell | None) -> Iterator[tuple[str, Finding]]:
     """Open every table and read every column once: a damaged file should show here, not in the middle of a run."""
     ordered = sorted(schema.tables.items(), key=lambda item: item[1].of is not None)
+    failed: set[str] = set()
     for number, (name, table) in enumerate(ordered):
         if tell is not None:
             tell(f"reading {name}", number, len(ordered))
-        yield name, _opened(name, table, engine)
+        finding = _opened(name, table, engine, failed)
+        if finding.status == "FAIL" and not finding.message.startswith("should have rows"):
+            failed.add(name)
+        yield name, finding
     if tell is not None:
         tell("reading", len(ordered), len(ordered))
 
 
-def _opened(name: str, table: Table, engine: Engine) -> Finding:
+def _opened(name: str, table: Table, engine: Engine, failed: set[str]) -> Finding:
     """Open one table."""
+    owner = (table.of or "").partition(".")[0]
+    if owner in failed:
+        return Finding("FAIL", "file", name, "", f"is made of `{table.of}`, and table `{owner}` cannot be opened.")
     try:
         engine.open(name, table)
         for column in engine.columns(name):
@@ -194,13 +201,19 @@ def check_keys(context: Context) -> Iterator[Finding]:
 
 def _key_finding(context: Context, name: str, key: str, target: str, column: str) -> Finding:
     """Check one key."""
+    quoted = context.quote(key)
+    if pa.types.is_floating(context.columns(name)[key]) and context.schema.tables[target].of is not None:
+        rows = context.examples(name, f"{quoted} <> trunc({quoted})", key)
+        if rows:
+            text = "ids should be whole numbers or text. Found fractions, each an id of its own."
+            return Finding("WARN", "keys", name, key, text, rows)
     met = context.engine.match(name, key, target, column)
     empty = context.engine.count(name) - met.rows
     blank = f"; {empty:,} rows have no value" if empty else ""
     if met.unmatched == 0:
         return Finding("PASS", "keys", name, key, f"all {met.rows:,} rows find their row of `{target}`{blank}")
     literals = ", ".join("'" + value.replace("'", "''") + "'" for value in met.examples[:3])
-    rows = context.examples(name, f"{context.quote(key)}::VARCHAR IN ({literals})", key)
+    rows = context.examples(name, f"{quoted}::VARCHAR IN ({literals})", key)
     if met.unmatched == met.rows:
         text = (
             f"should hold ids of `{target}.{column}`. None of {met.rows:,} rows does (found {', '.join(met.examples[:3])}). "
