@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import torch
 from torch import nn
@@ -18,10 +18,18 @@ from plait.encode.text.pool import Pooling
 from plait.errors import MissingExtraError, RecipeError
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Pretrained", "load_pretrained"]
+__all__ = ["Pretrained", "load_pretrained", "save_fresh"]
 
+_MARKS: Final = {
+    "pad_token": "PAD",
+    "unk_token": "UNK",
+    "cls_token": "CLS",
+    "sep_token": "SEP",
+    "mask_token": "MASK",
+}
 _STATED: dict[str, Pooling] = {
     "pooling_mode_cls_token": "first",
     "pooling_mode_lasttoken": "last",
@@ -129,13 +137,9 @@ def _load(place: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, list[str], 
 @contextmanager
 def _reading(place: Path) -> Iterator[None]:
     """Keep transformers quiet, and say what it cannot read."""
-    from transformers.utils import logging
-
-    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
-        yield
+        with _quiet():
+            yield
     except MissingExtraError:
         raise
     except Exception as error:  # the tokenizers' library raises nothing more exact
@@ -146,10 +150,60 @@ def _reading(place: Path) -> Iterator[None]:
             f"`model.text.model` should be a text encoder with weights and tokenizer. The one in `{place}` "
             f"cannot be read: {said[:600]}. Download it again or choose another."
         ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from drawing bars and warning of what is meant."""
+    from transformers.utils import logging
+
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
     finally:
         logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def save_fresh(folder: Path, tokenizer: Tokenizer, layers: int, width: int, heads: int, tokens: int, seed: int) -> int:
+    """Write a BERT whose weights have learned nothing yet, beside its tokenizer.
+
+    Args:
+        folder: is made.
+        tokenizer: knows the marks [PAD], [UNK], [CLS], [SEP] and [MASK].
+        layers: of the encoder.
+        width: of its states; its inner layers are four times as wide.
+        heads: of its attention.
+        tokens: how many it can read at once.
+        seed: of the weights.
+
+    Returns:
+        How many weights there are.
+    """
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=4 * width,
+        max_position_embeddings=tokens,
+        pad_token_id=tokenizer.token_to_id("[PAD]"),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = BertModel(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _quiet():
+        model.save_pretrained(folder)
+    marks = {name: f"[{mark}]" for name, mark in _MARKS.items()}
+    written = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=tokens, **marks)  # type: ignore[no-untyped-call]
+    written.save_pretrained(folder)
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _made_for(place: Path, model: PreTrainedModel) -> Pooling:
