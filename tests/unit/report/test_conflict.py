@@ -101,6 +101,15 @@ def test_steps_in_words(report):
     assert sentences(report, quiet) == ["No step for one task measurably changes the loss of another on validation rows."]
 
 
+def test_a_change_that_is_no_more_than_rounding_is_no_change(report):
+    rounded = Change(value=-1.2e-7, low=-1.2e-7, high=-1.2e-7)
+    figures = Figures(
+        transfer=Transfer(tasks=["stars", "genre"], lowered=[[rounded, rounded], [rounded, rounded]], batches=4)
+    )
+    assert {push.direction for push in pushes(figures)} == {"neither"}
+    assert sentences(report, figures) == ["No step for one task measurably changes the loss of another on validation rows."]
+
+
 def test_experts_in_words():
     even = load_words("level 1", Gate(experts=["1", "2"], tasks={"a": [0.5, 0.5], "b": [0.4, 0.6]}))
     assert even[0].startswith("In level 1, all 2 experts are used and no gate has collapsed")

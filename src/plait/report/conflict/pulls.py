@@ -10,12 +10,14 @@ from plait.measure import Interval, mean_interval
 from plait.report.content import Number
 from plait.report.figures import Cosine, Figures
 
-__all__ = ["APART", "Pull", "Push", "pulls", "pushes"]
+__all__ = ["APART", "ROUNDED", "Pull", "Push", "pulls", "pushes"]
 
 APART: Final = 0.05
 """Tasks pull apart, or the same way, where the mean cosine is at least this far from 0, beyond chance."""
 _LEAST: Final = 3
 """Draws that an interval needs."""
+ROUNDED: Final = 1e-6
+"""Changes of a loss by a smaller share are no more than the rounding of single precision, and count as none."""
 
 Direction = Literal["apart", "together", "neither", "unknown"]
 
@@ -62,7 +64,9 @@ class Push:
 
     @property
     def direction(self) -> Direction:
-        """`together` where the interval lies above 0, `apart` where it lies below."""
+        """`together` where the interval lies above 0, `apart` where it lies below, by more than losses are rounded."""
+        if abs(self.value) < ROUNDED:
+            return "neither"
         return "together" if self.low > 0 else "apart" if self.high < 0 else "neither"
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from plait.measure import Interval, load
 from plait.measure.load import COLLAPSED, DEAD
-from plait.report.conflict.pulls import APART, Pull, Push, pulls, pushes
+from plait.report.conflict.pulls import APART, ROUNDED, Pull, Push, pulls, pushes
 from plait.report.content import Report
 from plait.report.figures import Figures, Gate
 from plait.report.words import names
@@ -53,7 +53,7 @@ def change_words(push: Push) -> str:
 
 def percents(value: float) -> str:
     """Write a share in percent with two digits that matter; what is far too small to matter as 0."""
-    return "0" if abs(value) < 1e-6 else f"{100 * value:.2g}".replace("-", "−")
+    return "0" if abs(value) < ROUNDED else f"{100 * value:.2g}".replace("-", "−")
 
 
 def load_words(level: str, gate: Gate) -> list[str]:
