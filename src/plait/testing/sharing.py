@@ -143,7 +143,7 @@ class SharingContract(ABC):
         roots = [root for root in loss_edges(losses)[0] if root is not None]
         near = [nearest(root) for root in roots]
         marks = {node: output for each in near for node, output in each.marks.items()}
-        assert marks, "nothing is marked as the place where tasks part"
+        assert marks, "nothing is marked as the place where tasks part; mark it with `plait.share.parting.part`"
         before = {id(leaf): leaf for each in near for leaf in each.leaves if id(leaf) not in own}
         assert not before.keys() & behind(list(marks)), "a weight is read both before and behind the marks"
         places = [GradientEdge(node, output) for node, output in marks.items()]
