@@ -82,6 +82,22 @@ def test_calibrated_with_the_correction_and_biased_without(shop: tuple[Path, np.
     assert abs(waited - 1) < 0.12
 
 
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"class_weight": {1: 5}, "resample": {0: 0.5}},
+        {"loss": "focal", "class_weight": "balanced", "smoothing": 0.1, "resample": {1: 3}},
+    ],
+    ids=["weights-fewer", "focal-smoothed-more"],
+)
+def test_calibrated_beside_what_is_done_for_rare_labels(
+    shop: tuple[Path, np.ndarray], tmp_path: Path, task: dict[str, Any]
+) -> None:
+    folder, chance = shop
+    # Weights and copies act on the labels of today, the correction on what they will be; each takes itself back.
+    assert abs(ratio(folder, chance, tmp_path / "run", **task, **delay()) - 1) < 0.08
+
+
 def test_the_report_measures_the_whole_window(shop: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     folder, _ = shop
     run = train(load_recipe(recipe(**delay())), tmp_path / "run", base=folder, alone=True)
