@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -362,8 +363,9 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE):
             raise
+        what = error.filename or error.strerror
         say(
-            f"error: {error.strerror} while writing or reading `{error.filename or 'a file'}`. Nothing complete was lost; "
+            f"error: {os.strerror(error.errno)} while writing or reading `{what}`. Nothing complete was lost; "
             "free what is missing and run the same command again (with --resume where it was training)."
         )
         sys.exit(1)

@@ -9,6 +9,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from plait.data.engine import Engine
+from plait.errors import DataError, nearest
 
 __all__ = ["read_rows", "write_rows"]
 
@@ -19,6 +20,9 @@ def read_rows(path: Path) -> pa.Table:
     Raises:
         DataError: there is no such file, or it cannot be read.
     """
+    if not path.exists():
+        near = nearest(path.name, [p.name for p in path.parent.glob("*.*")]) if path.parent.is_dir() else ""
+        raise DataError(f"`{path}` should be a Parquet, CSV or JSON-lines file of rows. Found no such file.{near}")
     with Engine(path.parent) as engine:
         engine.read("rows", path.name)
         return pa.table({name: engine.column("rows", name) for name in engine.columns("rows")})
@@ -28,11 +32,14 @@ def write_rows(rows: pa.Table, path: Path) -> None:
     """Write rows to `.parquet` or `.csv`; the file appears whole or not at all. In CSV a list becomes `a|b|c`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    if path.suffix == ".csv":
-        pc.write_csv(_without_lists(rows), part)
-    else:
-        pq.write_table(rows, part, write_page_checksum=True)
-    part.replace(path)
+    try:
+        if path.suffix == ".csv":
+            pc.write_csv(_without_lists(rows), part)
+        else:
+            pq.write_table(rows, part, write_page_checksum=True)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _without_lists(rows: pa.Table) -> pa.Table:

@@ -72,7 +72,7 @@ def check_manifest(folder: Path, only: Collection[str] | None = None) -> None:
     try:
         files: dict[str, str] = json.loads((folder / NAME).read_text())["files"]
     except FileNotFoundError:
-        unfinished = (folder / "recipe.yaml").exists()
+        unfinished = (folder / "log.jsonl").exists()
         hint = "its training did not finish: run `plait train` again with --resume" if unfinished else "it is no run folder"
         raise RunError(f"`{folder}` should hold `{NAME}`. Found none: {hint}.") from None
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final, final
 
 from pydantic import JsonValue
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -127,7 +129,7 @@ class Checkpoints:
             except OSError:  # a file system without hard links
                 shutil.copyfile(before.path, path)
             return _Group(tensors, path, before.digest)
-        save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, path)
+        _save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, path)
         return _Group(tensors, path, _digest(path))
 
     def _fresh(self, step: int) -> Path:
@@ -203,3 +205,14 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write tensors; the library wraps what the operating system says in an error of its own."""
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error

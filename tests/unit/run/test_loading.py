@@ -111,5 +111,8 @@ def test_every_damage_is_found(run: Run, tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="should hold `manifest.json`. Found none: it is no run folder"):
         load(tmp_path)
+    (tmp_path / "recipe.yaml").write_text("name: tables\n")
+    with pytest.raises(RunError, match="it is no run folder"):
+        load(tmp_path)
     with pytest.raises(RunError, match="Found no such folder"):
         load(tmp_path / "none")

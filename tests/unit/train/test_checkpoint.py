@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from plait.errors import CorruptError
+from plait.train import checkpoint as checkpoints
 from plait.train.checkpoint import Checkpoint, Checkpoints
 from support.runs import digest
 
@@ -84,6 +87,21 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert store.load()[0].state["step"] == 1
     store.write(2, checkpoint(2))
     assert store.load()[0].state["step"] == 2
+
+
+def test_a_disk_that_fills_while_tensors_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Checkpoints(tmp_path)
+    store.write(1, checkpoint(1))
+
+    def full(*args: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "save_file", full)
+        with pytest.raises(OSError, match="No space left") as caught:
+            store.write(2, checkpoint(2))
+    assert caught.value.errno == errno.ENOSPC and str(caught.value.filename).endswith(".safetensors")
+    assert store.load()[0].state["step"] == 1
 
 
 def damages(folder: Path, count: int, seed: int) -> list[tuple[str, Path]]:
