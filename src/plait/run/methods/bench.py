@@ -55,7 +55,7 @@ def bench_methods(
     rows = [row for row in rows_of(out / "results.jsonl") if (row.ground, row.method) in wanted]
     found = {name: standings(GROUNDS[name], [row for row in rows if row.ground == name]) for name in names}
     target = page or out / "benchmarks.md"
-    write_page(found, target, f"plait bench methods --seeds {seeds}")
+    write_page(found, target, "plait bench methods")
     return _lines(found, target), {name: [_plain(asdict(one)) for one in some] for name, some in found.items()}
 
 

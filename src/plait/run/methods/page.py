@@ -50,6 +50,7 @@ def _head(command: str) -> str:
 
 Every way to share and to balance on the same data with the same budget. Made on {today} by `{command}`
 with Plait {plait.__version__} on {platform.machine()}; the same command makes it again, whole or in part.
+How many seeds went into a figure is said with each data set.
 
 How to read it:
 
