@@ -14,6 +14,7 @@ import torch
 
 from bench import machine, pieces
 from bench.balancing import balancing
+from bench.encoding import encoding
 from bench.page import write_page
 from bench.plan import FULL, QUICK, Plan
 from bench.preparing import preparing
@@ -23,7 +24,7 @@ from bench.recipes import generated_recipe
 from bench.tables import generated
 from bench.throughput import throughput
 
-PARTS = ("throughput", "quality", "preparing", "pieces", "balancing")
+PARTS = ("throughput", "quality", "preparing", "pieces", "balancing", "encoding")
 
 
 def main() -> None:
@@ -64,6 +65,8 @@ def _part(part: str, plan: Plan, found: dict[str, Any]) -> dict[str, Any]:
         return preparing(plan)
     if part == "balancing":
         return balancing(plan)
+    if part == "encoding":
+        return encoding(plan, found["capacity"])
     torch.set_num_threads(plan.threads)
     recipe = generated_recipe(generated(plan.cache, plan.rows), batch=plan.batch)
     measured = {

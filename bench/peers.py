@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["PEERS", "environment"]
+__all__ = ["PEERS", "beside", "environment"]
 
 PEERS = ("deepctr-torch==0.3.0", "torch-rechub==0.9.0")
 
@@ -30,3 +30,12 @@ def environment(cache: Path) -> Path:
     subprocess.run([*install, *PEERS, "requests", "pyarrow"], check=True)
     (folder / ".installed").touch()
     return python
+
+
+def beside(cache: Path, requirement: str) -> Path:
+    """Return a folder that holds one library and nothing it depends on: it runs with what Plait itself runs with."""
+    folder = cache / requirement.replace("==", "-")
+    if not folder.exists():
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([*install, "--target", str(folder), requirement], check=True)
+    return folder

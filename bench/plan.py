@@ -31,6 +31,10 @@ class Plan:
     """Of the final quality."""
     epochs: int
     """Of the final quality."""
+    titles: int
+    """Short texts to encode."""
+    reviews: int
+    """Long texts to encode."""
     threads: int = field(default_factory=threads)
     batch: int = 4096
     cache: Path = field(default_factory=lambda: Path("cache/bench").resolve())
@@ -45,5 +49,18 @@ FULL = Plan(
     peer_epochs=3,
     seeds=(17, 18, 19),
     epochs=6,
+    titles=5000,
+    reviews=1000,
 )
-QUICK = Plan(rounds=1, turn=0.5, piece=0.2, rows=100_000, tables=("census",), peer_epochs=0, seeds=(17,), epochs=1)
+QUICK = Plan(
+    rounds=1,
+    turn=0.5,
+    piece=0.2,
+    rows=100_000,
+    tables=("census",),
+    peer_epochs=0,
+    seeds=(17,),
+    epochs=1,
+    titles=256,
+    reviews=64,
+)

@@ -1,22 +1,24 @@
 """Texts to vectors with a pretrained encoder that stays as it is: what preparation keeps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float16
+from jaxtyping import Float, Float16, Int64
 from torch import Tensor
 
 from plait.encode.precision import has_bfloat16
 from plait.encode.text.find import find_model, fingerprint, width_of
 from plait.encode.text.load import Pretrained, load_pretrained
 from plait.encode.text.pool import pool
-from plait.encode.text.read import batches, clean, padded, read_texts
+from plait.encode.text.read import Windows, batches, clean, padded, read_texts
 from plait.encode.text.settings import Text
 
 __all__ = ["FrozenText"]
 
+Numbers = Int64[np.ndarray, "_"]
 Tell = Callable[[str, int, int], None]
 
 
@@ -79,14 +81,37 @@ class FrozenText:
         windows = read_texts(loaded, said, self.settings.max_tokens, self.settings.long)
         sums = np.zeros((len(texts), self.dim), dtype=np.float32)
         left = np.bincount(windows.texts, minlength=len(texts))
-        for some in batches(windows.lengths, self.batch_tokens):
-            found = self._encode(loaded, *padded(windows, some, loaded.pad)).cpu().numpy()
+        lots = list(batches(windows.lengths, self.batch_tokens))
+        for some, found in zip(lots, self._encode_lots(loaded, windows, lots), strict=True):
             np.add.at(sums, windows.texts[some], found * windows.lengths[some, None])
             np.subtract.at(left, windows.texts[some], 1)
             if tell is not None:
                 tell("texts", int((left == 0).sum()), len(texts))
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         return (sums / np.where(norms > 0, norms, 1)).astype(np.float16)
+
+    def _encode_lots(
+        self, loaded: Pretrained, windows: Windows, lots: list[Numbers]
+    ) -> Iterator[Float[np.ndarray, "_ dim"]]:
+        """Encode lots of windows, on a processor one on each core.
+
+        Between its products a lot holds too little work for two cores, and cores that wait for each other at every product
+        stand still whenever another process has one of them.
+        """
+
+        def encode(some: Numbers) -> Float[np.ndarray, "_ dim"]:
+            return self._encode(loaded, *padded(windows, some, loaded.pad)).cpu().numpy()
+
+        cores = torch.get_num_threads()
+        if self.device.type != "cpu" or min(cores, len(lots)) < 2:
+            yield from map(encode, lots)
+            return
+        pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
+        try:
+            yield from pool.map(encode, lots)
+        finally:
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(cores)
 
     @torch.inference_mode()
     def _encode(self, loaded: Pretrained, tokens: Tensor, seen: Tensor | None) -> Float[Tensor, "B dim"]:

@@ -131,6 +131,27 @@ def test_whatever_stands_in_a_text(tmp_path: Path, kind: str, long: str) -> None
     assert all(abs(length - 1) < 3e-3 for length in lengths.values() if length)
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_lot_on_each_core_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    """Several lots at once give the vectors of one after the other, and torch gets its threads back, whatever happens."""
+    encoder = FrozenText(Text.Settings(model=str(tiny_model(tmp_path))), batch_tokens=32)
+    texts = [f"{a} {b}" for a in ("good", "red", "tax") for b in ("dog", "film", "company one two", "seven")]
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = encoder(texts)
+        torch.set_num_threads(3)
+        if fails:
+            monkeypatch.setattr("plait.encode.text.frozen.pool", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                encoder(texts)
+        else:
+            assert np.array_equal(encoder(texts), alone)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_prefix_is_read_with_every_text(tmp_path: Path) -> None:
     folder = str(tiny_model(tmp_path))
     plain, query = FrozenText(Text.Settings(model=folder)), FrozenText(Text.Settings(model=folder, prefix="query: "))
