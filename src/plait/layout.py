@@ -20,7 +20,7 @@ from pydantic import Field
 
 from plait.schema import FeatureKind, Settings, TaskKind
 
-__all__ = ["FeatureLayout", "Group", "Layout", "Role", "TableLayout", "TaskLayout"]
+__all__ = ["Alphabet", "FeatureLayout", "Group", "Layout", "Role", "TableLayout", "TaskLayout"]
 
 
 class FeatureLayout(Settings):
@@ -64,6 +64,23 @@ class TableLayout(Settings):
     vocabulary: int = 1
     """Rows of the table's fused embedding, code 0 included."""
     features: list[FeatureLayout] = Field(default_factory=list)
+
+
+class Alphabet(Settings):
+    """The tokens of a text encoder inside the model, as tasks that say something at tokens are told of them."""
+
+    size: int
+    """V, how many there are."""
+    special: list[int]
+    """Those that are no part of a text: separators, padding, the mask."""
+    inner: list[int]
+    """Those that go on with the word before them."""
+    mask: int | None
+    """The one that hides another; an encoder without it reads forwards only."""
+    states: int
+    """D, the length of a token's state."""
+    embedding: int
+    """E, the length of a token's own vector."""
 
 
 class Role(Settings):

@@ -290,6 +290,7 @@ def _task_problems(recipe: Recipe) -> list[str]:
         lambda t: _retrieval_problem(recipe, t),
         lambda t: _metric_problem(recipe, t),
         lambda t: _delay_problem(recipe, t),
+        lambda t: _text_problem(recipe, t),
     ]
     return [problem for task in recipe.tasks for check in checks if (problem := check(task)) is not None]
 
@@ -323,6 +324,24 @@ def _delay_problem(recipe: Recipe, name: str) -> str | None:
         return (
             f"Task `{name}`: with `delay`, table `{task.table}` should name its `time`, because a label's age is counted "
             "from it. Found none."
+        )
+    return None
+
+
+def _text_problem(recipe: Recipe, name: str) -> str | None:
+    task = recipe.tasks[name]
+    if task.text is None:
+        return None
+    feature = recipe.features.get(f"{task.table}.{task.text}")
+    if feature is not None and (not isinstance(feature, schema.Text) or feature.of is not None):
+        return (
+            f"Task `{name}`: `text: {task.text}` should name a column that is read as text. Found that "
+            f"`features.{task.table}.{task.text}` reads it as {feature.kind}. Name another, or read it as text."
+        )
+    if task.kind == "masked" and recipe.model.text.tune == "frozen":
+        return (
+            f"Task `{name}` trains the text encoder, so `model.text.tune` should be `lora` or `full`. Found `frozen`, with "
+            "which it would learn nothing."
         )
     return None
 

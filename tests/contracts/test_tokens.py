@@ -17,13 +17,13 @@ class _Tagging(TokenHeadContract):
 
 
 class TestTagging(_Tagging):
-    def build(self, vocabulary, width):
-        return Tagging(LAYOUT, vocabulary, width, [5])
+    def build(self, alphabet, width):
+        return Tagging(LAYOUT, alphabet, width, [5])
 
 
 class TestTaggingWithoutATower(_Tagging):
-    def build(self, vocabulary, width):
-        return Tagging(LAYOUT, vocabulary, width, [])
+    def build(self, alphabet, width):
+        return Tagging(LAYOUT, alphabet, width, [])
 
 
 class _Masked(TokenHeadContract):
@@ -32,8 +32,8 @@ class _Masked(TokenHeadContract):
     def labels(self, lengths):
         return torch.ones(len(lengths), 1)
 
-    def build(self, vocabulary, width):
-        return Masked(vocabulary, Masked.Settings(table="t", kind="masked", text="x", share=0.3))
+    def build(self, alphabet, width):
+        return Masked(alphabet, Masked.Settings(table="t", kind="masked", text="x", share=0.3))
 
 
 class TestMasked(_Masked):
@@ -41,5 +41,5 @@ class TestMasked(_Masked):
 
 
 class TestMaskedWholeWords(_Masked):
-    def build(self, vocabulary, width):
-        return Masked(vocabulary, Masked.Settings(table="t", kind="masked", text="x", share=0.3, whole_words=True))
+    def build(self, alphabet, width):
+        return Masked(alphabet, Masked.Settings(table="t", kind="masked", text="x", share=0.3, whole_words=True))

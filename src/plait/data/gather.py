@@ -31,6 +31,8 @@ class Block:
     """Text features whose encoder is in the model -> the place of each row's text in `texts`."""
     texts: Tokens | None = None
     """The distinct texts of these features; on the host, wherever the block is."""
+    states: Float[Tensor, "tokens _"] | None = None
+    """What the encoder made of each token of `texts`, where a task says something at tokens."""
 
     def to(self, device: torch.device) -> "Block":
         """Return the same block on a device."""
@@ -79,6 +81,8 @@ class Batch:
     """Task -> weight of each example, 0 where the label is not observed or does not count in this epoch."""
     groups: Mapping[str, Int[Tensor, " B"]]
     """Ranking task -> which list each example belongs to; an example without a list is a list of its own."""
+    turn: int = 0
+    """A number of its own for each batch of training, for what is drawn on the way; 0 in evaluation."""
 
     def to(self, device: torch.device) -> "Batch":
         """Return the same batch on a device."""
@@ -91,6 +95,7 @@ class Batch:
             labels={name: part.to(device, non_blocking=True) for name, part in self.labels.items()},
             weights={name: part.to(device, non_blocking=True) for name, part in self.weights.items()},
             groups={name: part.to(device, non_blocking=True) for name, part in self.groups.items()},
+            turn=self.turn,
         )
 
 

@@ -70,11 +70,14 @@ class Tokens:
         """Where each text's tokens start among `ids`."""
         return self.lengths.cumsum(0) - self.lengths
 
+    def places(self, numbers: Int[Tensor, " V"]) -> Int[Tensor, " tokens"]:
+        """Return where the tokens of some of the texts stand, in the order asked for."""
+        return _spread(self.starts.index_select(0, numbers), self.lengths.index_select(0, numbers))
+
     def take(self, numbers: Int[Tensor, " V"]) -> "Tokens":
         """Return some of the texts, in the order asked for."""
         lengths = self.lengths.index_select(0, numbers)
-        places = _spread(self.starts.index_select(0, numbers), lengths)
-        return Tokens(self.keys.index_select(0, numbers), self.ids.index_select(0, places), lengths)
+        return Tokens(self.keys.index_select(0, numbers), self.ids.index_select(0, self.places(numbers)), lengths)
 
 
 @final

@@ -1,6 +1,6 @@
 """Batch → joint input of the body: every row encoded once, the roles side by side, what may not be seen absent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import pairwise
 from typing import final
 
@@ -58,6 +58,7 @@ class Encoder(nn.Module):
         histories: one per role that is a history.
         views: how many embedding views the body wants.
         texts: the text encoder, where it is a part of the model.
+        states: the tables at whose rows' tokens tasks say something.
 
     Attributes:
         width: D, the length of the joint input.
@@ -72,6 +73,7 @@ class Encoder(nn.Module):
         histories: Mapping[str, HistoryRole],
         views: int,
         texts: LiveText | None = None,
+        states: Set[str] = frozenset(),
     ) -> None:
         super().__init__()
         self.layout = layout
@@ -81,6 +83,7 @@ class Encoder(nn.Module):
         widths = [self._width(role) for role in layout.roles]
         self.width = sum(widths)
         self.texts = texts
+        self._states = states
         self.absent = nn.Parameter(torch.zeros(views, self.width))
         self.seats = dict(zip((r.name for r in layout.roles), _spans(widths), strict=True))
 
@@ -100,11 +103,11 @@ class Encoder(nn.Module):
         self, batches: Sequence[Batch], negatives: Mapping[str, Negatives]
     ) -> tuple[Sequence[Batch], Mapping[str, Negatives]]:
         """Return all that one step reads with its texts encoded, each distinct one once."""
-        return read_all(self.texts, batches, negatives)
+        return read_all(self.texts, batches, negatives, self._states)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, "views B D"]]:
         """Encode the rows of every role of a batch once, for all groups of tasks; of a history, its distinct item rows."""
-        batch = read_batch(self.texts, batch)
+        batch = read_batch(self.texts, batch, self._states)
         tables = {role.name: role.table for role in self.layout.roles}
         blocks = {**batch.roles, **{name: past.block for name, past in batch.pasts.items()}}
         return {role: self.block(tables[role], block) for role, block in blocks.items()}

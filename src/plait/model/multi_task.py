@@ -17,11 +17,13 @@ from plait.data.negatives import Negatives
 from plait.encode.ids import FusedEmbedding
 from plait.layout import Group, Layout
 from plait.model.encoder import Encoder, slot
+from plait.model.tokens import token_outputs
 from plait.share.base import Sharing
 from plait.share.parting import alias, part
 from plait.tasks.base import Head, TwoTower
 from plait.tasks.relations.chain import Chain
 from plait.tasks.relations.relation import Linked, Told
+from plait.tasks.tokens import TokenHead
 
 __all__ = ["MultiTaskModel"]
 
@@ -43,7 +45,7 @@ class MultiTaskModel(nn.Module):
         layout: Layout,
         encoder: Encoder,
         sharing: Sharing,
-        heads: Mapping[str, Head | TwoTower],
+        heads: Mapping[str, Head | TwoTower | TokenHead],
         chain: Chain | None = None,
     ) -> None:
         super().__init__()
@@ -55,10 +57,10 @@ class MultiTaskModel(nn.Module):
         self.chain = chain or Chain({}, {})
         self._domains_in = _domain_codes(layout, sharing.domain)
 
-    def head(self, task: str) -> Head | TwoTower:
+    def head(self, task: str) -> Head | TwoTower | TokenHead:
         """Return the head of a task."""
         head = self.heads[slot(task)]
-        assert isinstance(head, Head | TwoTower)
+        assert isinstance(head, Head | TwoTower | TokenHead)
         return head
 
     def losses(
@@ -74,9 +76,13 @@ class MultiTaskModel(nn.Module):
             One loss per task, 0 without gradient where no row has a label, and which tasks had one.
         """
         found: dict[str, Tensor] = {}
-        batches, negatives = self.encoder.read(batches, negatives)
-        for batch in batches:
-            found |= self._batch_losses(batch, negatives)
+        heard = [bool(self._listening(self._present(batch))) for batch in batches]
+        read, negatives = self.encoder.read(
+            [b for b, any_listens in zip(batches, heard, strict=True) if any_listens], negatives
+        )
+        waiting = iter(read)
+        for batch, any_listens in zip(batches, heard, strict=True):
+            found |= self._batch_losses(next(waiting) if any_listens else batch, negatives)
         zero = self.encoder.absent.new_zeros(())
         values = torch.stack([found.get(name, zero) for name in self.names])
         present = torch.tensor([name in found for name in self.names], device=values.device)
@@ -93,10 +99,18 @@ class MultiTaskModel(nn.Module):
     def outputs(self, batch: Batch) -> dict[str, Float[Tensor, "B P"]]:
         """Predict every task of the batch's table: probabilities or values; for two-tower tasks the query's place."""
         found: dict[str, Tensor] = {}
-        vectors = self.hidden(batch)
+        tasks = [name for group in self._groups(batch.table) for name in group.tasks]
+        vectors: dict[str, Tensor] = {}
+        if self._listening(tasks):
+            batch = self.encoder.read([batch], {})[0][0]
+            vectors = self.hidden(batch)
         linked = self._linked(vectors)
-        for name, hidden in vectors.items():
+        for name in tasks:
             head = self.head(name)
+            if isinstance(head, TokenHead):
+                found[name] = self._token_outputs(name, head, batch, vectors.get(name))
+                continue
+            hidden = vectors[name]
             if isinstance(head, TwoTower):
                 found[name] = head.query(hidden).float()
             else:
@@ -198,6 +212,15 @@ class MultiTaskModel(nn.Module):
                 return (batch.roles[role].codes[:, place].long() - first).clamp(min=0)
         return torch.zeros_like(batch.rows)
 
+    def _present(self, batch: Batch) -> list[str]:
+        """Return the tasks that have a label in a batch."""
+        return [name for name, weight in batch.weights.items() if name in self.names and bool((weight > 0).any())]
+
+    def _listening(self, names: Sequence[str]) -> list[str]:
+        """Return those of some tasks whose heads read the task's vector."""
+        heads = {name: self.head(name) for name in names}
+        return [name for name, head in heads.items() if not isinstance(head, TokenHead) or head.listens]
+
     def _chained(self) -> dict[str, Head]:
         """Return the heads of the tasks that are given others, or are what others are given."""
         heads = {name: self.head(name) for name in self.chain.order}
@@ -209,22 +232,23 @@ class MultiTaskModel(nn.Module):
 
     def _batch_losses(self, batch: Batch, negatives: Mapping[str, Negatives]) -> dict[str, Tensor]:
         """Mean loss per task of a batch; tasks without a label in it are left out."""
-        present = [name for name, weight in batch.weights.items() if name in self.names and bool((weight > 0).any())]
-        needed = self.chain.needed(present)
-        encoded = self.encoder(batch)
+        present = self._present(batch)
+        needed = self.chain.needed(self._listening(present))
+        encoded = self.encoder(batch) if needed else {}
         vectors: dict[str, Tensor] = {}
         for group in self._groups(batch.table):
             if not needed.isdisjoint(group.tasks):
                 vectors |= self._hidden(batch, group, encoded)
         linked = self._linked({name: vectors[name] for name in self.chain.order if name in needed})
         found: dict[str, Tensor] = {}
-        for name in vectors:
-            if name not in present:
-                continue
+        for name in present:
             weight = batch.weights[name]
             picked = None if bool((weight > 0).all()) else (weight > 0).nonzero().flatten()
+            head = self.head(name)
             if name in linked:
                 each = self._linked_losses(name, batch, linked[name], picked)
+            elif isinstance(head, TokenHead):
+                each = self._token_losses(name, head, batch, vectors.get(name), picked)
             else:
                 each = self._example_losses(name, batch, vectors[name], picked, encoded, negatives)
             weight = weight if picked is None else weight.index_select(0, picked)
@@ -244,6 +268,23 @@ class MultiTaskModel(nn.Module):
         happened = self.chain.happened(name, batch.labels, linked.output)
         return relation.losses(head, kept, Told(label, lists, _pick(happened, picked)))
 
+    def _token_losses(
+        self, name: str, head: TokenHead, batch: Batch, hidden: Float[Tensor, "B H"] | None, picked: Int[Tensor, " b"] | None
+    ) -> Float[Tensor, " b"]:
+        """Loss of each labelled example of a task that says something at tokens."""
+        texts, feature = self.encoder.texts, self.layout.tasks[name].text
+        assert texts is not None and feature is not None
+        output, script = token_outputs(texts, head, batch, feature, hidden, picked)
+        return head.losses(output, _pick(batch.labels[name], picked), script)
+
+    def _token_outputs(
+        self, name: str, head: TokenHead, batch: Batch, hidden: Float[Tensor, "B H"] | None
+    ) -> Float[Tensor, "B P"]:
+        """Predict a task that says something at tokens."""
+        texts, feature = self.encoder.texts, self.layout.tasks[name].text
+        assert texts is not None and feature is not None
+        return head.predict(*token_outputs(texts, head, batch, feature, hidden))
+
     def _example_losses(
         self,
         name: str,
@@ -256,6 +297,7 @@ class MultiTaskModel(nn.Module):
         head, task = self.head(name), self.layout.tasks[name]
         label = _pick(batch.labels[name], picked)
         hidden = _pick(hidden, picked)
+        assert not isinstance(head, TokenHead)
         if isinstance(head, Head):
             group = batch.groups.get(name)
             output = head(hidden).float()

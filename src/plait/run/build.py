@@ -24,6 +24,7 @@ from plait.schema import Image, Text
 from plait.share import Inputs, build_sharing
 from plait.tasks import build_chain, build_head, resampling
 from plait.tasks.base import Head
+from plait.tasks.tokens import TokenHead
 
 __all__ = ["build_balance", "build_media", "build_model", "build_texts", "resampled"]
 
@@ -52,19 +53,26 @@ def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskMod
         for role in layout.roles
         if role.history is not None
     }
+    inside = any(feature.tokens for table in layout.tables.values() for feature in table.features)
+    texts = LiveText(chosen.text, encoder) if inside else None
+    alphabet = texts.alphabet if texts is not None else None
     sharing = build_sharing(chosen.sharing, _inputs(layout, rows, chosen.width), len(layout.tasks))
     heads = {
         name: build_head(
-            recipe.tasks[name], task, sharing.width, chosen.tower, rows[task.target].width if task.target is not None else 0
+            recipe.tasks[name],
+            task,
+            sharing.width,
+            chosen.tower,
+            rows[task.target].width if task.target is not None else 0,
+            alphabet,
         )
         for name, task in layout.tasks.items()
     }
     chain = build_chain({name: recipe.tasks[name] for name in layout.tasks}, sharing.width, chosen.tower)
     chained = {name: head for name in chain.order if isinstance(head := heads[name], Head)}
     chain.start(chained, {name: layout.tasks[name].mean for name in chain.order})
-    inside = any(feature.tokens for table in layout.tables.values() for feature in table.features)
-    texts = LiveText(chosen.text, encoder) if inside else None
-    return MultiTaskModel(layout, Encoder(layout, rows, histories, views, texts), sharing, heads, chain)
+    stated = {layout.tasks[name].table for name, head in heads.items() if isinstance(head, TokenHead) and head.listens}
+    return MultiTaskModel(layout, Encoder(layout, rows, histories, views, texts, stated), sharing, heads, chain)
 
 
 def _inputs(layout: Layout, rows: Mapping[str, RowEncoder], history_width: int) -> Inputs:
@@ -103,7 +111,8 @@ def build_texts(recipe: Recipe, encoder: Path | None = None) -> FrozenText | Tex
     if not any(isinstance(feature, Text) for feature in recipe.features.values()):
         return None
     settings = recipe.model.text if encoder is None else recipe.model.text.model_copy(update={"model": str(encoder)})
-    return FrozenText(settings) if settings.tune == "frozen" else TextTokens(settings)
+    of_tokens = any(task.text is not None for task in recipe.tasks.values())
+    return TextTokens(settings) if of_tokens or settings.tune != "frozen" else FrozenText(settings)
 
 
 def build_media(recipe: Recipe) -> MediaEncoders | None:

@@ -11,12 +11,13 @@ from plait.data.batches import Batch, block, gather
 from plait.data.columns import Columns, Prepared
 from plait.measure.outcome import Outcome
 from plait.model import MultiTaskModel
-from plait.tasks.base import TwoTower
+from plait.tasks.base import Head, TwoTower
 
 __all__ = ["Scorer"]
 
 _ROWS: Final = 16_384
 _QUERIES: Final = 1_024
+_TEXTS: Final = 512
 _TOP: Final = 10
 
 
@@ -76,14 +77,16 @@ class Scorer:
                 given = self.model.outputs(batch)
             for name in tasks:
                 parts[name].append(given[name].cpu())
-        return {name: torch.cat(chunks) for name, chunks in parts.items()}
+        return {name: _joined(chunks) for name, chunks in parts.items()}
 
     def batches(self, table: str, rows: Tensor, columns: Columns | None = None) -> Iterator[Batch]:
         """Gather rows in chunks, with the model in evaluation mode while they are used."""
         was = self.model.training
         self.model.eval()
         try:
-            for chunk in torch.split(rows, _ROWS):
+            # States of all tokens take a thousand times the room of a row's vector.
+            of_tokens = any(task.table == table and task.text is not None for task in self.prepared.layout.tasks.values())
+            for chunk in torch.split(rows, _TEXTS if of_tokens else _ROWS):
                 yield gather(self.prepared, table, chunk, columns).to(self.device)
         finally:
             self.model.train(was)
@@ -110,7 +113,7 @@ class Scorer:
             unit = columns.matrix[:, columns.layout.keys[task.group_key]].index_select(0, rows).numpy().astype(np.int64)
         head = self.model.head(name)
         if not isinstance(head, TwoTower):
-            return Outcome(output.numpy(), label, weight, unit, levels=head.levels)
+            return Outcome(output.numpy(), label, weight, unit, levels=head.levels if isinstance(head, Head) else ())
         assert task.target_role is not None
         path = self.prepared.layout.paths[task.table][task.target_role]
         right = columns.matrix[:, columns.layout.keys[path[0]]].index_select(0, rows).long()
@@ -148,3 +151,10 @@ class Scorer:
             tops.append(scores.topk(min(_TOP, scores.shape[1] - 1), dim=1).indices.cpu())
         top = torch.cat(tops) if tops else torch.empty(0, _TOP, dtype=torch.int64)
         return torch.cat(ranks).numpy(), top.numpy()
+
+
+def _joined(chunks: Sequence[Tensor]) -> Tensor:
+    """Lay chunks below each other; where some are narrower, -1 fills them up: they hold fewer phrases."""
+    width = max(chunk.shape[1] for chunk in chunks)
+    padded = [torch.nn.functional.pad(chunk, (0, width - chunk.shape[1]), value=-1.0) for chunk in chunks]
+    return torch.cat(padded)

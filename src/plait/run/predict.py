@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from plait.data.apply import apply
+from plait.data.columns import Columns
 from plait.errors import DataError, RecipeError, nearest
 from plait.run.files import read_rows, write_rows
+from plait.run.phrases import cut_out, phrase_columns
 from plait.tasks.base import Head, TwoTower
+from plait.tasks.tokens import TokenHead
 
 if TYPE_CHECKING:
     from plait.run.run import Run
@@ -84,7 +87,10 @@ def predict(run: Run, rows: pa.Table, of: str | None, files: Path | None = None)
     kept = [c for c in (run.recipe.tables[name].id, *run.recipe.tables[name].keys) if c in rows.column_names]
     found: dict[str, pa.Array | pa.ChunkedArray] = {column: rows[column] for column in dict.fromkeys(kept) if column}
     for task in tasks:
-        found |= _named(run, task, outputs[task])
+        if isinstance(run.model.head(task), TokenHead):
+            found |= _of_tokens(run, task, outputs[task], columns, rows)
+        else:
+            found |= _named(run, task, outputs[task])
     return pa.table(found)
 
 
@@ -102,6 +108,17 @@ def _named(run: Run, task: str, output: Tensor) -> dict[str, pa.Array]:
         best = output.argmax(1).tolist() if len(output) else []
         return {task: pa.array([head.columns[i] for i in best], pa.string()), **columns}
     return columns
+
+
+def _of_tokens(run: Run, task: str, output: Tensor, columns: Columns, rows: pa.Table) -> dict[str, pa.Array]:
+    """Turn outputs at tokens into columns: the phrases found; or how surprising each text is, as its perplexity."""
+    layout = run.layout.tasks[task]
+    assert layout.text is not None
+    if layout.kind == "tagging":
+        cut = cut_out(output, columns.words[layout.text], torch.arange(1, rows.num_rows + 1))
+        return phrase_columns(task, cut, rows[layout.text.removeprefix(f"{layout.table}.")])
+    surprise, _, count = output.double().T
+    return {task: pa.array((surprise / count.clamp(min=1)).exp().numpy(), mask=(count == 0).numpy())}
 
 
 def _best(run: Run, task: str, queries: Tensor) -> pa.Array:

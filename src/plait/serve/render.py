@@ -41,6 +41,8 @@ def said(prediction: Prediction) -> str:
     if prediction.kind == "multilabel":
         likely = [chance for chance in prediction.chances if chance.probability >= _LIKELY] or prediction.chances[:1]
         return ", ".join(f"{chance.name} {percent(chance.probability)}" for chance in likely)
+    if prediction.kind == "tagging":
+        return ", ".join(f"{chance.name} {percent(chance.probability)}" for chance in prediction.chances) or "none"
     if prediction.value is None:
         return prediction.best or "not defined"
     return percent(prediction.value) if prediction.kind == "binary" else number(prediction.value)

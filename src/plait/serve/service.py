@@ -10,8 +10,11 @@ from typing import Any, Final, final
 
 import pyarrow as pa
 import torch
+from torch import Tensor
 
+from plait.encode.text.tokens import TextTokens
 from plait.errors import DataError
+from plait.run.phrases import spelled
 from plait.run.predict import table_of
 from plait.run.run import Run
 from plait.serve.catalogue import Catalogue
@@ -22,6 +25,7 @@ from plait.serve.shape import Pairing, Shape, shape_of
 from plait.serve.wire import (
     Asked,
     Card,
+    Chance,
     Fact,
     Home,
     ItemPage,
@@ -201,14 +205,32 @@ class Service:
             outputs = self.run.scorer.outputs(table, torch.tensor(rows), tasks)
         labels, layout = self.run.prepared.tables[table].labels, self.run.layout
         return [
-            [reading(layout.tasks[t], self._names(t), outputs[t][i], labels[t][row]) for t in tasks]
+            [
+                self._marked(t, outputs[t][i], row)
+                if layout.tasks[t].kind == "tagging"
+                else reading(layout.tasks[t], self._names(t), outputs[t][i], labels[t][row])
+                for t in tasks
+            ]
             for i, row in enumerate(rows)
         ]
 
     def pointwise(self, table: str) -> list[str]:
         """Name the tasks of a table that predict something of each row by itself."""
-        model, tasks = self.run.model, self.run.layout.tasks
-        return [name for name, task in tasks.items() if task.table == table and isinstance(model.head(name), Head)]
+        model, tasks = self.run.model, {n: t for n, t in self.run.layout.tasks.items() if t.table == table}
+        return [n for n, task in tasks.items() if task.kind == "tagging" or isinstance(model.head(n), Head)]
+
+    def _marked(self, task: str, output: Tensor, row: int) -> Prediction:
+        """Write the phrases found in the text of a row, the surest first, and those that were marked."""
+        layout, reader = self.run.layout.tasks[task], self.run.texts
+        assert layout.text is not None and isinstance(reader, TextTokens)
+        columns = self.run.prepared.tables[layout.table]
+        words, label = columns.words[layout.text], columns.labels[task][row]
+        found = output.reshape(-1, 3)
+        names = spelled(found[:, :2], words, row, reader)
+        chances = [Chance(name=name, probability=float(chance)) for name, chance in zip(names, found[:, 2], strict=False)]
+        chances.sort(key=lambda chance: -chance.probability)
+        true = None if bool(label[0].isnan()) else ", ".join(spelled(label.reshape(-1, 2), words, row, reader)) or "none"
+        return Prediction(task=task, kind="tagging", chances=chances, truth=true)
 
     @cached_property
     def _task_summaries(self) -> list[TaskSummary]:

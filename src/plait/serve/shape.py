@@ -9,6 +9,7 @@ from plait.layout import Layout
 
 __all__ = ["Pairing", "Shape", "shape_of"]
 
+_NOT_OF_A_ROW = ("retrieval", "relatedness", "masked")
 _RANKING_FIRST = ("binary", "ranking", "regression", "ordinal", "amount")
 
 
@@ -64,9 +65,7 @@ def shape_of(layout: Layout) -> Shape:
     The main pairing is the table of the first retrieval task, else the first table with a task and keys to two tables. Of
     its keys the user's is the one whose table has a history, else the first that does not lead to the items.
     """
-    tables = list(
-        dict.fromkeys(task.table for task in layout.tasks.values() if task.kind not in ("retrieval", "relatedness"))
-    )
+    tables = list(dict.fromkeys(task.table for task in layout.tasks.values() if task.kind not in _NOT_OF_A_ROW))
     main = _main(layout)
     if main is None:
         found = [task.target for task in layout.tasks.values() if task.target is not None]
@@ -115,7 +114,7 @@ def _pairing(layout: Layout, table: str, user_key: str, item_key: str) -> Pairin
         ),
         None,
     )
-    pointwise = [name for name, task in tasks.items() if task.kind not in ("retrieval", "relatedness")]
+    pointwise = [name for name, task in tasks.items() if task.kind not in (*_NOT_OF_A_ROW, "tagging")]
     ranks = next((name for name in pointwise if tasks[name].kind in _RANKING_FIRST), None)
     return Pairing(table, user_key, item_key, layout.tables[table].targets[item_key], retrieval, pointwise, ranks)
 

@@ -59,7 +59,7 @@ class Prediction(Wire):
     best: str | None = None
     """multiclass, ordinal: the likeliest class."""
     chances: list[Chance] = Field(default_factory=list)
-    """multiclass, ordinal, multilabel: the likeliest classes first, a few of them."""
+    """multiclass, ordinal, multilabel: the likeliest classes first, a few of them; tagging: the phrases found."""
     truth: str | None = None
     """The observed label, where there is one."""
 

@@ -7,13 +7,14 @@ from pydantic import Field
 
 from plait import schema
 from plait.errors import RecipeError
-from plait.layout import TaskLayout
+from plait.layout import Alphabet, TaskLayout
 from plait.tasks.amount import Amount
 from plait.tasks.base import Head, TwoTower
 from plait.tasks.binary import Binary
 from plait.tasks.losses.huber import Huber
 from plait.tasks.losses.quantile import Quantile
 from plait.tasks.losses.resample import ExclusiveTask, times
+from plait.tasks.masked import Masked
 from plait.tasks.multiclass import Multiclass
 from plait.tasks.multilabel import Multilabel
 from plait.tasks.ordinal import Ordinal
@@ -23,6 +24,8 @@ from plait.tasks.relatedness import Relatedness
 from plait.tasks.relations.chain import Chain, build_chain
 from plait.tasks.relations.given import chain_problems
 from plait.tasks.retrieval import Retrieval
+from plait.tasks.tagging import Tagging
+from plait.tasks.tokens import TokenHead
 
 __all__ = [
     "Amount",
@@ -30,6 +33,7 @@ __all__ = [
     "Binary",
     "Chain",
     "Head",
+    "Masked",
     "Multiclass",
     "Multilabel",
     "Ordinal",
@@ -37,6 +41,8 @@ __all__ = [
     "Regression",
     "Relatedness",
     "Retrieval",
+    "Tagging",
+    "TokenHead",
     "TwoTower",
     "build_chain",
     "build_head",
@@ -55,7 +61,9 @@ AnyTask = Annotated[
     | Amount.Settings
     | Ranking.Settings
     | Retrieval.Settings
-    | Relatedness.Settings,
+    | Relatedness.Settings
+    | Tagging.Settings
+    | Masked.Settings,
     Field(discriminator="kind"),
 ]
 
@@ -94,8 +102,13 @@ def fitting(settings: schema.Task) -> str | None:
 
 
 def build_head(
-    settings: schema.Task, task: TaskLayout, width: int, layers: Sequence[int], candidate_width: int = 0
-) -> Head | TwoTower:
+    settings: schema.Task,
+    task: TaskLayout,
+    width: int,
+    layers: Sequence[int],
+    candidate_width: int = 0,
+    alphabet: Alphabet | None = None,
+) -> Head | TwoTower | TokenHead:
     """Build the head that a task's settings describe.
 
     Args:
@@ -104,6 +117,7 @@ def build_head(
         width: H, the length of the task's vector.
         layers: widths of the task's tower.
         candidate_width: retrieval and relatedness: the length of the target table's row vector.
+        alphabet: tagging and masked: the tokens of the encoder inside the model.
 
     Raises:
         RecipeError: the settings are of no kind that is known here.
@@ -127,6 +141,10 @@ def build_head(
             return Retrieval(width, candidate_width, layers, settings)
         case Relatedness.Settings():
             return Relatedness(task, width, candidate_width, layers, settings)
+        case Tagging.Settings() if alphabet is not None:
+            return Tagging(task, alphabet, width, layers)
+        case Masked.Settings() if alphabet is not None:
+            return Masked(alphabet, settings)
         case _:
             raise RecipeError(
                 f"Task `{task.name}` should be one of the kinds of `plait.tasks`, since only those have a head. "

@@ -10,8 +10,9 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from plait import schema
+from plait.layout import Alphabet
 from plait.tasks.noise import noise
-from plait.tasks.tokens import Script, TokenHead, Vocabulary, sums
+from plait.tasks.tokens import Script, TokenHead, flags, sums
 
 __all__ = ["Masked"]
 
@@ -33,7 +34,7 @@ class Masked(TokenHead):
     it, with g(s) = s and b = 0, as such models are trained.
 
     Args:
-        vocabulary: of the encoder.
+        alphabet: of the encoder.
         settings: how much is hidden.
 
     Shape:
@@ -63,21 +64,21 @@ class Masked(TokenHead):
     inner: Tensor
     ordinary: Tensor
 
-    def __init__(self, vocabulary: Vocabulary, settings: Settings) -> None:
+    def __init__(self, alphabet: Alphabet, settings: Settings) -> None:
         super().__init__()
         self.share, self.whole_words = settings.share, settings.whole_words
-        self.mask, self.causal = vocabulary.mask or 0, vocabulary.causal or vocabulary.mask is None
-        size = vocabulary.special.shape[0]
+        self.mask, self.causal = alphabet.mask or 0, alphabet.mask is None
+        special = flags(alphabet.special, alphabet.size)
         self.transform = nn.Sequential()
         self.bias = None
         if not self.causal:
             self.transform = nn.Sequential(
-                nn.Linear(vocabulary.states, vocabulary.embedding), nn.GELU(), nn.LayerNorm(vocabulary.embedding)
+                nn.Linear(alphabet.states, alphabet.embedding), nn.GELU(), nn.LayerNorm(alphabet.embedding)
             )
-            self.bias = nn.Parameter(torch.zeros(size))
-        self.register_buffer("special", vocabulary.special, persistent=False)
-        self.register_buffer("inner", vocabulary.inner, persistent=False)
-        self.register_buffer("ordinary", (~vocabulary.special).nonzero().flatten(), persistent=False)
+            self.bias = nn.Parameter(torch.zeros(alphabet.size))
+        self.register_buffer("special", special, persistent=False)
+        self.register_buffer("inner", flags(alphabet.inner, alphabet.size), persistent=False)
+        self.register_buffer("ordinary", (~special).nonzero().flatten(), persistent=False)
 
     def shown(self, script: Script) -> Int[Tensor, " tokens"]:
         """Hide, replace or leave the chosen tokens."""

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from plait import schema
-from plait.layout import TaskLayout
+from plait.layout import Alphabet, TaskLayout
 from plait.tasks.base import tower
 from plait.tasks.paths import best_path, phrases
 from plait.tasks.prior import start_at
-from plait.tasks.tokens import Script, TokenHead, Vocabulary, marked, sums
+from plait.tasks.tokens import Script, TokenHead, flags, marked, sums
 
 __all__ = ["Tagging"]
 
@@ -32,7 +32,7 @@ class Tagging(TokenHead):
 
     Args:
         task: the prepared task.
-        vocabulary: of the encoder.
+        alphabet: of the encoder.
         width: H.
         layers: widths of the task's tower.
 
@@ -55,16 +55,16 @@ class Tagging(TokenHead):
     listens: ClassVar[bool] = True
     special: Tensor
 
-    def __init__(self, task: TaskLayout, vocabulary: Vocabulary, width: int, layers: Sequence[int]) -> None:
+    def __init__(self, task: TaskLayout, alphabet: Alphabet, width: int, layers: Sequence[int]) -> None:
         super().__init__()
         first = layers[0] if layers else 3
-        self.scale = nn.LayerNorm(vocabulary.states, elementwise_affine=False)
-        self.of_state = nn.Linear(vocabulary.states, first)
+        self.scale = nn.LayerNorm(alphabet.states, elementwise_affine=False)
+        self.of_state = nn.Linear(alphabet.states, first)
         self.of_vector = nn.Linear(width, first, bias=False)
         self.network = nn.Sequential(nn.ReLU(), *tower(first, layers[1:], 3)) if layers else nn.Sequential()
         start = torch.tensor(task.class_rate).clamp(min=1e-4).log()
         start_at(self.network if layers else nn.Sequential(self.of_state), start)
-        self.register_buffer("special", vocabulary.special, persistent=False)
+        self.register_buffer("special", flags(alphabet.special, alphabet.size), persistent=False)
 
     def forward(
         self, states: Float[Tensor, "tokens D"], hidden: Float[Tensor, "B H"], script: Script

@@ -1,6 +1,7 @@
 """The contract of a task that says something at every token of a text."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -8,29 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-__all__ = ["Script", "TokenHead", "Vocabulary", "marked", "sums"]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """What a task of tokens is told of the encoder's tokens.
-
-    Attributes:
-        special: of V tokens, those that are no part of a text: separators, padding, the mask.
-        inner: those that go on with the word before them.
-        mask: the token that hides another; none where the encoder has none.
-        causal: whether a token's state has read only what stands before it.
-        states: D, the length of a token's state.
-        embedding: E, the length of a token's vector.
-    """
-
-    special: Bool[Tensor, " V"]
-    inner: Bool[Tensor, " V"]
-    mask: int | None
-    causal: bool
-    states: int
-    embedding: int
+__all__ = ["Script", "TokenHead", "flags", "marked", "sums"]
 
 
 @final
@@ -140,3 +119,8 @@ def marked(label: Float[Tensor, "B L"], lengths: Int[Tensor, " B"]) -> Int[Tenso
 def sums(values: Float[Tensor, " T"], whose: Int[Tensor, " T"], examples: int) -> Float[Tensor, " B"]:
     """Add up numbers of tokens by example."""
     return values.new_zeros(examples).index_add(0, whose, values)
+
+
+def flags(numbers: Sequence[int], size: int) -> Bool[Tensor, " V"]:
+    """Say of each of `size` tokens whether its number is among some."""
+    return torch.zeros(size, dtype=torch.bool).index_fill(0, torch.tensor(numbers, dtype=torch.int64), True)

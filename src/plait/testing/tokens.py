@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from plait.tasks.tokens import Script, TokenHead, Vocabulary
+from plait.layout import Alphabet
+from plait.tasks.tokens import Script, TokenHead
 
 __all__ = ["TokenHeadContract"]
 
@@ -26,22 +27,21 @@ class TokenHeadContract(ABC):
     alone: bool = True
 
     @abstractmethod
-    def build(self, vocabulary: Vocabulary, width: int) -> TokenHead:
+    def build(self, alphabet: Alphabet, width: int) -> TokenHead:
         """Build the head under test."""
 
     @abstractmethod
     def labels(self, lengths: Sequence[int]) -> Float[Tensor, "B L"]:
         """Make labels as prepared tables hold them, for examples whose texts have so many tokens, separators included."""
 
-    def vocabulary(self) -> Vocabulary:
+    def alphabet(self) -> Alphabet:
         """Describe an encoder of 20 tokens, of which 0 to 3 are special, 3 hides others and 10 to 14 go on with a word."""
-        numbers = torch.arange(20)
-        return Vocabulary(numbers < 4, (numbers >= 10) & (numbers < 15), 3, False, 6, 6)
+        return Alphabet(size=20, special=[0, 1, 2, 3], inner=[*range(10, 15)], mask=3, states=6, embedding=6)
 
     def made(self) -> TokenHead:
         """Build it from a fixed seed."""
         torch.manual_seed(5)
-        return self.build(self.vocabulary(), self.width)
+        return self.build(self.alphabet(), self.width)
 
     def script(self, lengths: Sequence[int], of: Sequence[int], turn: int = 0) -> Script:
         """Make texts of so many tokens, the first and last a separator, and examples that have them."""

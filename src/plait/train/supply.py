@@ -1,7 +1,7 @@
 """What each step is given: batches of one or more tables and sampled candidates, on the device."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -11,6 +11,7 @@ from plait.data.batches import Batch, gather, hide
 from plait.data.columns import Prepared
 from plait.data.mix import Turn, mix_of
 from plait.data.negatives import Negatives, NegativeSampler
+from plait.data.seeds import generator
 from plait.data.stream import ahead
 from plait.train.settings import Train
 
@@ -65,7 +66,7 @@ class Supply:
         device: torch.device,
         part: str = "train",
     ) -> None:
-        self._prepared = prepared
+        self._prepared, self._seed = prepared, seed
         self._device = device
         self._workers = settings.workers
         self._mix = mix_of(settings.mix, prepared, settings.batch, seed, part)
@@ -105,7 +106,8 @@ class Supply:
             turns: tables and batch numbers.
             rows: how many rows of each batch; all where not said.
         """
-        batches = [self._batch(epoch, turn, rows) for turn in turns]
+        own = int(torch.randint(1, 1 << 62, (1,), generator=generator(self._seed, "turns", epoch, number)))
+        batches = [replace(self._batch(epoch, turn, rows), turn=own) for turn in turns]
         tables = {turn[0] for turn in turns}
         names = [name for name in self._samplers if self._prepared.layout.tasks[name].table in tables]
         return Draw(batches, {name: self._samplers[name].draw(epoch, number) for name in names})

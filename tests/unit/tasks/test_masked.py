@@ -4,15 +4,16 @@ import pytest
 import torch
 from torch.nn import functional
 
+from plait.layout import Alphabet
 from plait.tasks.masked import Masked
-from plait.tasks.tokens import Script, Vocabulary
+from plait.tasks.tokens import Script
 
 SIZE = 1000
 
 
-def vocabulary(causal: bool = False, states: int = 6) -> Vocabulary:
-    numbers = torch.arange(SIZE)
-    return Vocabulary(numbers < 4, numbers >= 800, None if causal else 3, causal, states, 6)
+def alphabet(causal: bool = False, states: int = 6) -> Alphabet:
+    inner, mask = [*range(800, SIZE)], None if causal else 3
+    return Alphabet(size=SIZE, special=[0, 1, 2, 3], inner=inner, mask=mask, states=states, embedding=6)
 
 
 def settings(**more: object) -> Masked.Settings:
@@ -29,7 +30,7 @@ def script(texts: int = 50, length: int = 100, turn: int = 0) -> Script:
 
 
 def test_shares_of_what_is_hidden() -> None:
-    given, head = script(texts=400, turn=3), Masked(vocabulary(), settings())
+    given, head = script(texts=400, turn=3), Masked(alphabet(), settings())
     chosen = head._chosen(given)
     shown = head.shown(given)
     assert float(chosen.float().sum()) / (400 * 98) == pytest.approx(0.15, abs=0.01)
@@ -41,14 +42,14 @@ def test_shares_of_what_is_hidden() -> None:
 
 
 def test_another_step_hides_others_and_the_same_step_the_same() -> None:
-    head = Masked(vocabulary(), settings())
+    head = Masked(alphabet(), settings())
     assert torch.equal(head.shown(script(turn=5)), head.shown(script(turn=5)))
     one, other = head._chosen(script(turn=5)).float(), head._chosen(script(turn=6)).float()
     assert float((one * other).sum() / one.sum()) == pytest.approx(0.15, abs=0.04)
 
 
 def test_a_texts_tokens_are_hidden_alike_wherever_it_stands() -> None:
-    head, whole = Masked(vocabulary(), settings()), script()
+    head, whole = Masked(alphabet(), settings()), script()
     some = torch.tensor([7, 2])
     ids = whole.ids.view(50, 100)[some].flatten()
     part = Script(ids, whole.lengths[some], whole.keys[some], torch.arange(2), 0, whole.embeddings)
@@ -57,7 +58,7 @@ def test_a_texts_tokens_are_hidden_alike_wherever_it_stands() -> None:
 
 def test_whole_words_are_hidden_together() -> None:
     given = script(texts=200)
-    chosen = Masked(vocabulary(), settings(whole_words=True))._chosen(given).view(200, 100)
+    chosen = Masked(alphabet(), settings(whole_words=True))._chosen(given).view(200, 100)
     inner = (given.ids >= 800).view(200, 100)
     inner[:, 1] = False
     assert torch.equal(chosen[:, 2:-1][inner[:, 2:-1]], chosen[:, 1:-2][inner[:, 2:-1]])
@@ -66,7 +67,7 @@ def test_whole_words_are_hidden_together() -> None:
 
 def test_the_loss_by_its_formula() -> None:
     torch.manual_seed(0)
-    head, given = Masked(vocabulary(), settings()), script(texts=5)
+    head, given = Masked(alphabet(), settings()), script(texts=5)
     states = torch.randn(500, 6)
     states.requires_grad_()
     losses = head.losses(head(states, torch.empty(5, 0), given), torch.ones(5, 1), given)
@@ -82,7 +83,7 @@ def test_the_loss_by_its_formula() -> None:
 
 def test_predictions_are_sums_over_guessed_tokens() -> None:
     torch.manual_seed(0)
-    head, given = Masked(vocabulary(), settings()), script(texts=5)
+    head, given = Masked(alphabet(), settings()), script(texts=5)
     output = head(torch.randn(500, 6), torch.empty(5, 0), given)
     found = head.predict(output, given)
     losses = head.losses(output, torch.ones(5, 1), given)
@@ -93,7 +94,7 @@ def test_predictions_are_sums_over_guessed_tokens() -> None:
 
 def test_many_tokens_cost_what_they_cost_alone() -> None:
     torch.manual_seed(0)
-    head, given = Masked(vocabulary(causal=True), settings()), script(texts=60)
+    head, given = Masked(alphabet(causal=True), settings()), script(texts=60)
     output = head(torch.randn(6000, 6), torch.empty(60, 0), given)
     assert output.shape[0] == 60 * 99 > 2048
     expected = functional.cross_entropy(output @ given.embeddings.T, given.ids.view(60, 100)[:, 1:].flatten())
@@ -108,7 +109,7 @@ def test_next_tokens_cost_what_transformers_says() -> None:
     ids = torch.randint(0, SIZE, (3, 20))
     weights = model.get_input_embeddings().weight
     given = Script(ids.flatten(), torch.full((3,), 20), torch.arange(1, 4), torch.arange(3), 0, weights)
-    head = Masked(vocabulary(causal=True, states=8), settings())
+    head = Masked(alphabet(causal=True, states=8), settings())
     states = model.transformer(ids).last_hidden_state.flatten(0, 1)
     losses = head.losses(head(states, torch.empty(3, 0), given), torch.ones(3, 1), given)
     assert torch.allclose(losses.mean(), model(ids, labels=ids).loss, atol=1e-5)
@@ -117,7 +118,7 @@ def test_next_tokens_cost_what_transformers_says() -> None:
 
 
 def test_texts_without_a_token_to_guess() -> None:
-    head = Masked(vocabulary(), settings())
+    head = Masked(alphabet(), settings())
     none = Script(
         torch.tensor([1, 2]), torch.tensor([0, 2]), torch.tensor([0, 9]), torch.tensor([0, 1]), 0, torch.zeros(SIZE, 6)
     )

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from plait.layout import TaskLayout
+from plait.layout import Alphabet, TaskLayout
 from plait.tasks.tagging import Tagging
-from plait.tasks.tokens import Script, Vocabulary, marked
+from plait.tasks.tokens import Script, marked
 
 LAYOUT = TaskLayout(name="keys", kind="tagging", table="t", class_rate=[0.7, 0.2, 0.1])
-VOCABULARY = Vocabulary(torch.arange(10) < 2, torch.zeros(10, dtype=torch.bool), None, False, 3, 3)
+ALPHABET = Alphabet(size=10, special=[0, 1], inner=[], mask=None, states=3, embedding=3)
 
 
 def script(*texts: list[int], of: list[int]) -> Script:
@@ -25,7 +25,7 @@ def test_phrases_become_tags() -> None:
 
 def test_it_starts_at_the_shares_of_the_tags() -> None:
     for layers in ([], [4]):
-        head = Tagging(LAYOUT, VOCABULARY, 2, layers)
+        head = Tagging(LAYOUT, ALPHABET, 2, layers)
         given = script([0, 5, 6, 1], of=[0])
         output = head(torch.zeros(4, 3), torch.zeros(1, 2), given)
         if layers:
@@ -35,7 +35,7 @@ def test_it_starts_at_the_shares_of_the_tags() -> None:
 
 
 def test_the_loss_is_a_mean_over_tokens_that_are_no_separators() -> None:
-    head = Tagging(LAYOUT, VOCABULARY, 2, [])
+    head = Tagging(LAYOUT, ALPHABET, 2, [])
     given = script([0, 5, 6, 7, 1], [0, 1], of=[0, 1, 0])
     logits = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6], [0.9, 0.05, 0.05], [0.1, 0.1, 0.8]]).log()
     output = torch.cat([logits, torch.zeros(2, 3), logits])
@@ -47,7 +47,7 @@ def test_the_loss_is_a_mean_over_tokens_that_are_no_separators() -> None:
 
 
 def test_places_are_those_in_the_text() -> None:
-    head = Tagging(LAYOUT, VOCABULARY, 2, [])
+    head = Tagging(LAYOUT, ALPHABET, 2, [])
     given = script([0, 5, 6, 7, 1], [0, 8, 1], of=[1, 0])
     tags = [0, 1, 0, 0, 0, 1, 2, 0]
     output = torch.full((8, 3), -4.0)
@@ -59,7 +59,7 @@ def test_places_are_those_in_the_text() -> None:
 
 def test_the_vector_speaks_at_every_token() -> None:
     torch.manual_seed(0)
-    head = Tagging(LAYOUT, VOCABULARY, 2, [4])
+    head = Tagging(LAYOUT, ALPHABET, 2, [4])
     given = script([0, 5, 6, 1], of=[0, 0])
     output = head(torch.randn(4, 3), torch.tensor([[1.0, 0.0], [0.0, 1.0]]), given)
     assert (output[:4] - output[4:]).abs().sum(dim=1).min() > 1e-4

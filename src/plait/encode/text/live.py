@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from plait.encode.text.alphabet import alphabet_of, embeddings_of
 from plait.encode.text.chunks import cut, pad
 from plait.encode.text.find import find_model
 from plait.encode.text.layers import Layers, fix_linears, held
@@ -17,6 +18,7 @@ from plait.encode.text.memory import Memory
 from plait.encode.text.pool import pool
 from plait.encode.text.save import save_pretrained
 from plait.encode.text.settings import Text
+from plait.layout import Alphabet
 
 __all__ = ["LiveText"]
 
@@ -101,6 +103,16 @@ class LiveText(nn.Module):
         vectors, states = self._encode(ids, lengths, True)
         assert states is not None
         return vectors, states
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """What the tokens are."""
+        return alphabet_of(self._loaded)
+
+    @property
+    def embeddings(self) -> Float[Tensor, "V E"]:
+        """The vectors of the tokens themselves."""
+        return embeddings_of(self._loaded)
 
     def before_step(self, done: float) -> None:
         """Hear how much of the training is behind, from 0 to 1: with gradual unfreezing further layers may join."""
@@ -194,7 +206,8 @@ class LiveText(nn.Module):
         return found.float()
 
     def _remembers(self) -> bool:
-        return not self.training and (self._frozen or not torch.is_grad_enabled())
+        # A vector depends, in its last digits, on the texts beside it: in training it must not be one of an earlier step.
+        return not self.training and not torch.is_grad_enabled()
 
     def _check_memory(self) -> None:
         """Forget what was encoded on another device, or in another precision."""

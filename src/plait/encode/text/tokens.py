@@ -76,6 +76,10 @@ class TextTokens:
         spans = np.array([span for row in found["offset_mapping"] for span in row], np.int32).reshape(-1, 2)
         return tokens, lengths, np.maximum(spans - len(self.settings.prefix), 0)
 
+    def spell(self, tokens: list[int]) -> str:
+        """Write tokens as a text."""
+        return str(self._load().tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+
     def _load(self) -> Pretrained:
         if self._loaded is None:
             self._loaded = load_pretrained(self.folder)
