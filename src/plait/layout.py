@@ -45,6 +45,12 @@ class FeatureLayout(Settings):
     """audio that an encoder of the model reads: the shape of the vector, mel bands and frames."""
     edges: list[float] = Field(default_factory=list)
     """number: inner quantiles of the transformed value over the training part, ascending, for piecewise encoding."""
+    target: str | None = None
+    """graph: the table that facts lead to."""
+    relations: int = 0
+    """graph: how many kinds of fact there are, unknown ones included."""
+    unread: list[str] = Field(default_factory=list)
+    """graph: features of the target table that are not read of neighbours, since some task's label names them."""
 
 
 class TableLayout(Settings):

@@ -15,12 +15,14 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from plait import schema
 from plait.balance import AnyBalance, Average
+from plait.data.graph import fact_keys, tables_of_tails
+from plait.encode.graph import AnyGraph, Attentive
 from plait.encode.history import AnyHistory, Attention
 from plait.encode.image.settings import Image
 from plait.encode.text.settings import Text
 from plait.errors import RecipeError, nearest
 from plait.measure import decisive, metrics
-from plait.schema import Feature, History, Schema, Settings, Split, Table, short_form
+from plait.schema import Feature, Graph, History, Schema, Settings, Split, Table, short_form
 from plait.share import AnySharing, MMoE
 from plait.tasks import AnyTask, chain_problems, fitting, levels
 from plait.train.settings import Train
@@ -45,6 +47,8 @@ class Model(Settings):
     """The pretrained picture encoder."""
     history: Annotated[AnyHistory, BeforeValidator(short_form)] = Attention.Settings()
     """How a history becomes one vector."""
+    graph: Annotated[AnyGraph, BeforeValidator(short_form)] = Attentive.Settings()
+    """How the facts known of a row become one vector."""
 
 
 class Recipe(Settings):
@@ -74,6 +78,8 @@ class Recipe(Settings):
         """Read `features: auto` (or an entry `auto: ...`) as nothing named."""
         if isinstance(values, dict) and values.get("features") in ("auto", None):
             return {key: value for key, value in values.items() if key != "features"}
+        if isinstance(values, dict) and isinstance(values["features"], dict) and isinstance(values.get("tables"), dict):
+            return {**values, "tables": tables_of_tails(values["tables"], values["features"])}
         return values
 
     @model_validator(mode="after")
@@ -254,6 +260,11 @@ def _feature_problems(recipe: Recipe) -> list[str]:
             problems.append(f"Feature `{name}` should be `table.column`. Found no table `{table}`.{nearest(table, names)}")
         elif isinstance(feature, History):
             problems += _history_problems(recipe, name, table, feature)
+        elif isinstance(feature, Graph):
+            try:
+                fact_keys(recipe.schema_, name, feature)
+            except RecipeError as error:
+                problems.append(str(error))
         elif isinstance(feature, schema.Text) and feature.of is not None:
             try:
                 schema.places_of(recipe.tables, name, feature.of)

@@ -20,6 +20,7 @@ __all__ = [
     "Embedding",
     "Feature",
     "FeatureKind",
+    "Graph",
     "History",
     "Id",
     "Ignore",
@@ -151,6 +152,22 @@ class History(Settings):
     """SQL condition on the event table: which of its rows count."""
 
 
+class Graph(Settings):
+    """What is known of this row: the facts of another table that lead from it to rows of a table (actors, also bought)."""
+
+    kind: Literal["graph"] = "graph"
+    of: str
+    """`table.key`: the column of the graph table that says where a fact leads; if no key, its values are the rows."""
+    head: str | None = None
+    """The key of the graph table that says whose fact it is; its first other key to this row's table where not said."""
+    relation: str | None = None
+    """The column of the graph table that says what kind of fact it is; all facts are of one kind where not said."""
+    most: int = Field(default=16, ge=1)
+    """How many facts of one row are read; of more, so many are drawn once, by the recipe's seed."""
+    where: str | None = None
+    """SQL condition on the graph table: which of its rows count."""
+
+
 class Ignore(Settings):
     """A column that is never read."""
 
@@ -159,11 +176,14 @@ class Ignore(Settings):
 
 Feature = Annotated[
     Annotated[
-        Id | Category | Number | Time | Text | Image | Audio | Embedding | History | Ignore, Field(discriminator="kind")
+        Id | Category | Number | Time | Text | Image | Audio | Embedding | History | Graph | Ignore,
+        Field(discriminator="kind"),
     ],
     BeforeValidator(short_form),
 ]
-FeatureKind = Literal["id", "category", "number", "time", "text", "image", "audio", "embedding", "history", "ignore"]
+FeatureKind = Literal[
+    "id", "category", "number", "time", "text", "image", "audio", "embedding", "history", "graph", "ignore"
+]
 
 
 JOINT: Final = "\x1f"

@@ -16,6 +16,7 @@ from torch import Tensor
 from plait.data.columns import Columns, Prepared
 from plait.data.engine import Engine
 from plait.data.examples import apply_examples
+from plait.data.facts import kinds_of_facts
 from plait.data.joint import joint_texts, reached_from_outside
 from plait.data.media.medium import MediaEncoders
 from plait.data.moments import MISSING, moments
@@ -66,13 +67,16 @@ def apply(
         raise RecipeError(f"There should be a table `{table}`; this recipe has {known}.{nearest(table, known)}")
     frozen = prepared.layout.tables[table]
     times = _times(prepared, table, rows)
+    places = _known(prepared, table, rows)
     with Engine(Path()) as engine:
         engine.add(table, rows)
         keys = _keys(engine, prepared, table)
         examples = apply_examples(engine, plan, table, keys, prepared.layout.tasks)
         nothing = np.zeros(rows.num_rows, np.int32)
         groups = {k: examples.groups.get(k, nothing) for k in frozen.keys if k not in frozen.targets}
-        packing = Packing(table, {f.name: plan.schema.features[f.name] for f in frozen.features}, keys | groups)
+        packing = Packing(
+            table, {f.name: plan.schema.features[f.name] for f in frozen.features if f.target is None}, keys | groups
+        )
         outside = partial(reached_from_outside, engine, prepared, table, keys)
         packing.joint = joint_texts(plan.schema, packing.features, outside)
         packing.folder = files
@@ -80,6 +84,7 @@ def apply(
         found = vectors(packing, engine, texts, media, None, {f.name: f.dim for f in frozen.features if f.dim})
         read = words(packing, engine, texts, [n for n, w in prepared.tables[table].words.items() if w.offsets is not None])
         lay_tags(examples, read)
+        relations = kinds_of_facts(engine, plan.schema, plan.codes, prepared.graphs, table)
         matrix = np.empty(matrix_shape(layout), np.int32)
         deque(pack(engine, packing, layout, matrix), maxlen=0)
     return Columns(
@@ -91,6 +96,8 @@ def apply(
         part=torch.zeros(rows.num_rows + 1, dtype=torch.uint8),
         times=times,
         words=read,
+        relations=relations,
+        known=places,
     )
 
 
@@ -114,6 +121,15 @@ def _times(prepared: Prepared, table: str, rows: pa.Table) -> Tensor | None:
         return None
     found = moments(rows[column], f"{table}.{column}")
     return torch.from_numpy(np.append(MISSING, np.where(found == MISSING, np.iinfo(np.int64).max, found)))
+
+
+def _known(prepared: Prepared, table: str, rows: pa.Table) -> Tensor | None:
+    """Find rows of the prepared table among rows from outside, by their id."""
+    plan = prepared.plan
+    if table not in plan.ids or plan.id_column(table) not in rows.column_names:
+        return None
+    found = np.maximum(plan.ids[table].encode(rows[plan.id_column(table)]), 0)
+    return torch.from_numpy(np.append(0, found).astype(np.int64))
 
 
 def _freeze(engine: Engine, prepared: Prepared, packing: Packing, layout: TableLayout) -> None:

@@ -9,11 +9,11 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from plait.data.columns import Prepared
-from plait.data.gather import Batch, Block, Past, block, gather, hide
+from plait.data.gather import Around, Batch, Block, Past, block, gather, hide
 from plait.data.resample import Drawn, Resample
 from plait.data.seeds import generator
 
-__all__ = ["Batch", "Batches", "Block", "Past", "block", "gather", "hide"]
+__all__ = ["Around", "Batch", "Batches", "Block", "Past", "block", "gather", "hide"]
 
 
 @final

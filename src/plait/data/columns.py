@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, final
 import torch
 from torch import Tensor
 
+from plait.data.graph import Edges
 from plait.data.words import Words
 from plait.errors import RecipeError, nearest
 from plait.layout import Layout, TableLayout
@@ -49,6 +50,10 @@ class Columns:
     """int64 [rows + 1]: when each of foreign rows happened, where they say so; their histories end before it."""
     words: Mapping[str, Words] = field(default_factory=dict)
     """Feature of kind text whose tokens are kept -> its texts; such a feature has no vectors here."""
+    relations: Mapping[str, Tensor] = field(default_factory=dict)
+    """Graph feature that reads these rows as facts -> int32 [rows + 1]: the number of each row's kind of fact."""
+    known: Tensor | None = None
+    """int64 [rows + 1]: which row of the prepared table each of foreign rows is, by its id; 0 where none."""
 
 
 @final
@@ -82,6 +87,8 @@ class Prepared:
     plan: Plan
     resample: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Task -> how often labels of each class (of a binary one, 0 and 1) come up in an epoch of training, from the recipe."""
+    graphs: Mapping[str, Edges] = field(default_factory=dict)
+    """Feature of kind graph -> the facts of every row."""
     _outside: dict[str, pa.Table] = field(default_factory=dict, repr=False, compare=False)
 
     def rows(self, task: str, part: str) -> Tensor:

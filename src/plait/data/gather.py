@@ -9,10 +9,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from plait.data.columns import Columns, Events, Prepared
+from plait.data.graph import Edges
 from plait.data.history import earlier
 from plait.data.words import Tokens, Words, distinct
 
-__all__ = ["Batch", "Block", "Past", "block", "gather", "hide"]
+__all__ = ["Around", "Batch", "Block", "Past", "block", "gather", "hide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Block:
     """The distinct texts of these features; on the host, wherever the block is."""
     states: Float[Tensor, "tokens _"] | None = None
     """What the encoder made of each token of `texts`, where a task says something at tokens."""
+    around: Mapping[str, "Around"] = field(default_factory=dict)
+    """Graph features -> what is known of these rows; none in the blocks of neighbours."""
 
     def to(self, device: torch.device) -> "Block":
         """Return the same block on a device."""
@@ -44,6 +47,27 @@ class Block:
             rows=self.rows.to(device, non_blocking=True),
             words={name: places.to(device, non_blocking=True) for name, places in self.words.items()},
             texts=self.texts,
+            around={name: facts.to(device) for name, facts in self.around.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is known of some rows: the distinct rows that facts lead to, and where each fact leads among them."""
+
+    block: Block
+    """The distinct rows; its row 0 is the table's row 0, which stands for padding."""
+    positions: Int[Tensor, "B K"]
+    """Positions in `block`, 0 where there is no fact."""
+    relations: Int[Tensor, "B K"]
+    """The number of each fact's kind, 0 for none or an unknown one."""
+
+    def to(self, device: torch.device) -> "Around":
+        """Return the same facts on a device."""
+        return Around(
+            block=self.block.to(device),
+            positions=self.positions.to(device, non_blocking=True),
+            relations=self.relations.to(device, non_blocking=True),
         )
 
 
@@ -99,14 +123,18 @@ class Batch:
         )
 
 
-def block(columns: Columns, rows: Int[Tensor, " B"]) -> Block:
-    """Gather rows of one table.
+def block(prepared: Prepared, table: str, rows: Int[Tensor, " B"]) -> Block:
+    """Gather rows of one table, with what is known of them.
 
     Args:
-        columns: the table.
+        prepared: the prepared recipe.
+        table: the table.
         rows: row numbers, int64; 0 gathers the row that stands for "no such row".
     """
-    return _unpack(columns, rows, columns.matrix.index_select(0, rows))
+    columns = prepared.tables[table]
+    found = _unpack(columns, rows, columns.matrix.index_select(0, rows))
+    graphs = [f.name for f in columns.layout.features if f.target is not None]
+    return replace(found, around={name: _around(prepared, name, rows) for name in graphs}) if graphs else found
 
 
 def gather(prepared: Prepared, table: str, rows: Int[Tensor, " B"], columns: Columns | None = None) -> Batch:
@@ -138,7 +166,7 @@ def gather(prepared: Prepared, table: str, rows: Int[Tensor, " B"], columns: Col
             if foreign
             else _past_items(events, events.spans[table], rows)
         )
-        pasts[name] = _past(prepared.tables[role.table], items[name])
+        pasts[name] = _past(prepared, role.table, items[name])
     labels, weights, groups = _labels(prepared, table, own, walk)
     return Batch(table, rows, roles, items, pasts, labels, weights, groups)
 
@@ -161,6 +189,7 @@ class _Walk:
 
     def __init__(self, prepared: Prepared, own: Columns, rows: Tensor) -> None:
         self._prepared = prepared
+        self._foreign = prepared.tables[own.layout.name] is not own
         self._columns: dict[tuple[str, ...], Columns] = {(): own}
         self._rows: dict[tuple[str, ...], Tensor] = {(): rows}
         self._packed: dict[tuple[str, ...], Tensor] = {}
@@ -187,7 +216,24 @@ class _Walk:
     def block(self, keys: tuple[str, ...]) -> Block:
         """Return the rows that a path of keys leads to."""
         packed = self.packed(keys)
-        return _unpack(self._columns[keys], self._rows[keys], packed)
+        columns, rows = self._columns[keys], self._rows[keys]
+        found = _unpack(columns, rows, packed)
+        graphs = [f.name for f in columns.layout.features if f.target is not None]
+        if not graphs:
+            return found
+        if not keys and self._foreign:
+            rows = torch.zeros_like(rows) if columns.known is None else columns.known.index_select(0, rows)
+        return replace(
+            found, around={name: _around(self._prepared, name, rows, self._own_fact(name, keys)) for name in graphs}
+        )
+
+    def _own_fact(self, name: str, keys: tuple[str, ...]) -> tuple[Tensor, Tensor] | None:
+        """Return where each example leads and its kind, where the examples are facts of this graph about these rows."""
+        edges = self._prepared.graphs[name]
+        own = self._columns[()]
+        if own.layout.name != edges.keys.table or keys != (edges.keys.head,) or name not in own.relations:
+            return None
+        return self.rows((edges.keys.tail,)), own.relations[name].index_select(0, self._rows[()])
 
 
 def _unpack(columns: Columns, rows: Tensor, packed: Int[Tensor, "B packed"]) -> Block:
@@ -230,10 +276,50 @@ def _past_items(events: Events, spans: Int[Tensor, "rows 2"], rows: Int[Tensor, 
     return found.long() * inside
 
 
-def _past(columns: Columns, items: Int[Tensor, "B L"]) -> Past:
+def _past(prepared: Prepared, table: str, items: Int[Tensor, "B L"]) -> Past:
     """Gather each distinct item once; the first is row 0, also where no list is padded."""
-    distinct, places = torch.unique(torch.cat([items.new_zeros(1), items.flatten()]), return_inverse=True)
-    return Past(block=block(columns, distinct), positions=places[1:].view(items.shape))
+    distinct, positions = _distinct(items)
+    return Past(block=block(prepared, table, distinct), positions=positions)
+
+
+def _around(
+    prepared: Prepared, name: str, rows: Int[Tensor, " B"], own: tuple[Int[Tensor, " B"], Int[Tensor, " B"]] | None = None
+) -> Around:
+    """Gather the facts of some rows, each distinct neighbour once.
+
+    Args:
+        prepared: the prepared recipe.
+        name: the graph feature.
+        rows: row numbers.
+        own: where the examples are facts themselves, where each leads and its kind: these are hidden, or a task would see
+            the fact that it predicts.
+    """
+    edges = prepared.graphs[name]
+    tails, relations = _facts(edges, rows)
+    if own is not None:
+        shown = (tails != own[0][:, None]) | (relations != own[1][:, None])
+        tails, relations = tails * shown, relations * shown
+    distinct, positions = _distinct(tails)
+    columns = prepared.tables[edges.keys.target]
+    found = _unpack(columns, distinct, columns.matrix.index_select(0, distinct))
+    return Around(block=found, positions=positions, relations=relations)
+
+
+def _facts(edges: Edges, rows: Int[Tensor, " B"]) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B K"]]:
+    """Return where the facts of each row lead and their kinds, as many columns as the row with most needs."""
+    start, end = edges.starts.index_select(0, rows), edges.starts.index_select(0, rows + 1)
+    most = int((end - start).max()) if rows.numel() else 0
+    places = start[:, None] + torch.arange(most)
+    inside = places < end[:, None]
+    places = places.clamp_(max=max(edges.tails.numel() - 1, 0)).flatten()
+    found = [values.index_select(0, places).view(inside.shape).long() * inside for values in (edges.tails, edges.relations)]
+    return found[0], found[1]
+
+
+def _distinct(rows: Int[Tensor, "B K"]) -> tuple[Int[Tensor, " U"], Int[Tensor, "B K"]]:
+    """Return the distinct rows after row 0, and where each stands among them."""
+    distinct, places = torch.unique(torch.cat([rows.new_zeros(1), rows.flatten()]), return_inverse=True)
+    return distinct, places[1:].view(rows.shape)
 
 
 def _labels(

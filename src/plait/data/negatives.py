@@ -53,7 +53,7 @@ class NegativeSampler:
             raise ValueError(
                 f"`{task}` should be a retrieval or relatedness task, which has candidates. Found `{layout.kind}`."
             )
-        self._columns = prepared.tables[layout.target]
+        self._prepared, self._table = prepared, layout.target
         self._task = task
         self._seed = seed
         counts = popularity(prepared, task)
@@ -76,7 +76,7 @@ class NegativeSampler:
 
     def draw(self, epoch: int, index: int) -> Negatives:
         """Return the candidates of a step with their rows gathered."""
-        return Negatives(block=block(self._columns, self.rows(epoch, index)), log_q=self.log_q)
+        return Negatives(block=block(self._prepared, self._table, self.rows(epoch, index)), log_q=self.log_q)
 
 
 def popularity(prepared: Prepared, task: str) -> Int[Tensor, " rows"]:

@@ -32,7 +32,8 @@ class Plan:
     ids: dict[str, Vocabulary]
     """Table with an `id` -> its ids; the value at position i is row number i + 1."""
     codes: dict[str, Vocabulary]
-    """Feature of kind id or category -> its values; the value at position i has code `first + 1 + i`."""
+    """Feature of kind id or category -> its values; the value at position i has code `first + 1 + i`. Of kind graph -> its
+    kinds of fact."""
     numbers: dict[str, NumberPlan]
     """Feature of kind number -> its transform and scale."""
     reads: dict[str, list[str]] = field(default_factory=dict)

@@ -17,7 +17,9 @@ import torch
 from plait.data.columns import Columns, Events, Prepared
 from plait.data.engine import Engine
 from plait.data.examples import Examples, read_examples
+from plait.data.facts import Facts, knowledge, read_facts
 from plait.data.files import appearing, mapped_matrix, write_manifest
+from plait.data.graph import fact_keys, save_edges
 from plait.data.history import Timeline
 from plait.data.joint import joint_columns, joint_texts, need_parts, reached
 from plait.data.labels import holds
@@ -38,11 +40,11 @@ from plait.data.texts import Tell, TextEncoder
 from plait.data.words import TokenReader
 from plait.errors import CorruptError
 from plait.layout import Layout, TableLayout
-from plait.schema import History, Id, Schema, Task, Text
+from plait.schema import Graph, History, Id, Schema, Task, Text
 
 __all__ = ["load", "open_tables", "prepare"]
 
-_FORMAT: Final = 5
+_FORMAT: Final = 7
 Parts = dict[str, npt.NDArray[np.uint8]]
 
 
@@ -101,6 +103,8 @@ def open_tables(engine: Engine, schema: Schema) -> None:
         table_name, _, column = name.partition(".")
         if isinstance(feature, Text) and feature.of is not None:
             need_parts(engine, schema, name)
+        elif isinstance(feature, Graph):
+            fact_keys(schema, name, feature)
         elif table_name in schema.tables and not isinstance(feature, History) and feature.kind != "ignore":
             engine.need(table_name, column, f"Feature `{name}`")
 
@@ -151,6 +155,8 @@ class _Preparation:
         seats = arrange(schema, mentioned)
         relations = relate(self.engine, schema)
         parts = assign(self.engine, schema, relations)
+        parts |= {name: np.ones_like(parts[name]) for name in knowledge(schema)}
+        facts = read_facts(self.engine, schema, seats, relations, parts, mentioned)
         examples = {
             table: read_examples(self.engine, schema, table, relations.keys[table], part, seats)
             for table, part in parts.items()
@@ -158,7 +164,7 @@ class _Preparation:
         packings: dict[str, Packing] = {}
         tables: dict[str, Columns] = {}
         for name in schema.tables:
-            packings[name], tables[name] = self._table(name, seats, relations, parts, examples[name])
+            packings[name], tables[name] = self._table(name, seats, relations, parts, examples[name], facts)
         histories = {
             role.history: self._history(role.history, seats, relations, parts)
             for role in seats.roles
@@ -166,7 +172,9 @@ class _Preparation:
         }
         for history, events in histories.items():
             save_events(history, events, self.folder)
-        notes = relations.notes + [note for e in examples.values() for note in e.notes]
+        for graph, edges in facts.edges.items():
+            save_edges(graph, edges, self.folder)
+        notes = relations.notes + facts.notes + [note for e in examples.values() for note in e.notes]
         notes += [note for packing in packings.values() for note in packing.notes]
         layout = Layout(
             tables={n: t.layout for n, t in tables.items()},
@@ -176,19 +184,19 @@ class _Preparation:
             groups=seats.groups,
             histories=dict.fromkeys(histories, "ready"),
         )
-        plan = self._plan(layout, packings, relations, notes)
+        plan = self._plan(layout, packings, relations, facts, notes)
         plan.save(self.folder)
         for name in relations.ids:
             write_raw(name, self._outside(name), self.folder, joint_columns(schema, name))
-        return Prepared(final_folder, layout, tables, histories, plan)
+        return Prepared(final_folder, layout, tables, histories, plan, graphs=facts.edges)
 
     def _table(
-        self, name: str, seats: Seats, relations: Relations, parts: Parts, examples: Examples
+        self, name: str, seats: Seats, relations: Relations, parts: Parts, examples: Examples, facts: Facts
     ) -> tuple[Packing, Columns]:
         features = {
             f: self.schema.features[f]
             for f in seats.features
-            if f.partition(".")[0] == name and not isinstance(self.schema.features[f], History)
+            if f.partition(".")[0] == name and not isinstance(self.schema.features[f], History | Graph)
         }
         rows = relations.rows[name]
         packing = Packing(name, features, relations.keys[name] | examples.groups)
@@ -217,6 +225,7 @@ class _Preparation:
             read, self.texts.dim if self.texts is not None else 0
         )
         layout: TableLayout = lay_out(packing, rows, self.schema.tables[name].keys, dims, read)
+        layout = layout.model_copy(update={"features": layout.features + facts.features(name)})
         file = matrix_file(self.folder, name) if mapped else None
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -231,6 +240,7 @@ class _Preparation:
             {n: torch.from_numpy(v) for n, v in examples.weights.items()},
             torch.from_numpy(np.append(np.uint8(0), parts[name])),
             words=read,
+            relations=facts.relations.get(name, {}),
         )
         save_columns(columns, self.folder, blocks, mapped)
         return packing, columns
@@ -268,13 +278,15 @@ class _Preparation:
             owned=torch.from_numpy(timeline.owned),
         )
 
-    def _plan(self, layout: Layout, packings: dict[str, Packing], relations: Relations, notes: list[str]) -> Plan:
+    def _plan(
+        self, layout: Layout, packings: dict[str, Packing], relations: Relations, facts: Facts, notes: list[str]
+    ) -> Plan:
         fitted = {name: f for packing in packings.values() for name, f in packing.fitted.items()}
         return Plan(
             self.schema,
             layout,
             relations.ids,
-            {n: f.vocabulary for n, f in fitted.items() if f.vocabulary is not None},
+            {n: f.vocabulary for n, f in fitted.items() if f.vocabulary is not None} | facts.kinds,
             {n: f.number for n, f in fitted.items() if f.number is not None},
             {n: self._reads(n, t) for n, t in self.schema.tasks.items()},
             notes,

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, final
 
+from plait.data.graph import fact_keys
 from plait.errors import RecipeError, nearest
 from plait.layout import Group, Role
-from plait.schema import History, Ignore, Schema, Task, Text, places_of
+from plait.schema import Graph, History, Ignore, Schema, Task, Text, places_of
 
 __all__ = ["Seats", "arrange", "history_keys"]
 
@@ -156,6 +157,7 @@ class _Arranging:
                 )
             for role, features in seen[name].items():
                 self.kept |= set(features) | ({role} if roles[role].history else set())
+        self._keep_neighbours()
         self._drop_empty(roles)
         for name, task in self.schema.tasks.items():
             self._group(name, task, seen[name], roles)
@@ -308,6 +310,16 @@ class _Arranging:
                     f"{nearest(entry, known + list(self.schema.tables))}"
                 )
         return result
+
+    def _keep_neighbours(self) -> None:
+        """Keep what is read of the rows that graph features lead to: all of their features but graphs of their own."""
+        graphs = {n: f for n, f in self.schema.features.items() if n in self.kept and isinstance(f, Graph)}
+        for name, graph in graphs.items():
+            target = fact_keys(self.schema, name, graph).target
+            read = [f for f in self.row_features[target] if not isinstance(self.schema.features[f], Graph)]
+            if not read:
+                raise RecipeError(f"Graph `{name}` leads to rows of `{target}`, which should have a feature. Found none.")
+            self.kept |= set(read)
 
     def _drop_empty(self, roles: dict[str, Role]) -> None:
         filled = {t for t, features in self.row_features.items() if self.kept & set(features)}

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from plait.data.columns import Columns, Events, Prepared
 from plait.data.files import check_manifest, file_name, group_starts, read_groups, read_parquet, write_groups, write_parquet
+from plait.data.graph import load_edges
 from plait.data.kept_words import load_words, save_words
 from plait.data.pack import matrix_shape, turn
 from plait.data.plan import Plan
@@ -67,6 +68,7 @@ def _other_arrays(columns: Columns) -> dict[str, pa.Array]:
         inner = pa.array(vector.numpy().reshape(-1))
         arrays[f"vector:{name}"] = pa.FixedSizeListArray.from_arrays(inner, vector.shape[1])
     arrays |= {f"text:{name}": pa.array(words.places.numpy()) for name, words in columns.words.items()}
+    arrays |= {f"relation:{name}": pa.array(kinds.numpy()) for name, kinds in columns.relations.items()}
     return arrays
 
 
@@ -125,7 +127,8 @@ def load(folder: Path) -> Prepared:
     plan = Plan.load(folder)
     tables = {name: _load_columns(folder, layout, plan.layout) for name, layout in plan.layout.tables.items()}
     histories = {name: _load_events(folder, name) for name in plan.layout.histories}
-    return Prepared(folder, plan.layout, tables, histories, plan)
+    graphs = {f.name: load_edges(f.name, folder) for t in plan.layout.tables.values() for f in t.features if f.target}
+    return Prepared(folder, plan.layout, tables, histories, plan, graphs=graphs)
 
 
 def _load_columns(folder: Path, layout: TableLayout, whole: Layout) -> Columns:
@@ -155,7 +158,9 @@ def _load_columns(folder: Path, layout: TableLayout, whole: Layout) -> Columns:
     read = [f.name for f in layout.features if f.tokens]
     words = {n: load_words(n, torch.from_numpy(_numpy(table, f"text:{n}")), folder) for n in read}
     part = torch.from_numpy(_numpy(table, "part"))
-    return Columns(layout, torch.from_numpy(matrix), vectors, labels, weights, part, words=words)
+    kinds = [c.partition(":")[2] for c in table.column_names if c.startswith("relation:")]
+    relations = {name: torch.from_numpy(_numpy(table, f"relation:{name}")) for name in kinds}
+    return Columns(layout, torch.from_numpy(matrix), vectors, labels, weights, part, words=words, relations=relations)
 
 
 def _read_matrix(path: Path, names: list[str], shape: tuple[int, int]) -> Ints:

@@ -8,20 +8,37 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from plait.data.batches import Batch, Block, Past
+from plait.data.batches import Around, Batch, Block, Past
 from plait.data.negatives import Negatives
+from plait.encode.graph import GraphEncoder
 from plait.encode.history import HistoryEncoder
 from plait.encode.row import RowEncoder
 from plait.encode.text.live import LiveText
-from plait.layout import Group, Layout, Role
+from plait.layout import FeatureLayout, Group, Layout, Role, TableLayout
 from plait.model.texts import read_all, read_batch, read_blocks
 
-__all__ = ["Encoder", "HistoryRole", "slot"]
+__all__ = ["Encoder", "HistoryRole", "row_spans", "slot"]
 
 
 def slot(name: str) -> str:
     """Turn a table, role or task name into a module name: no dots, and never the name of a method."""
     return ":" + name.replace(".", "/")
+
+
+def row_spans(table: TableLayout, rows: RowEncoder, graphs: Mapping[str, GraphEncoder]) -> dict[str, tuple[int, int]]:
+    """Return where each feature lies in the vectors of a table's rows; what is known of a row stands behind its columns.
+
+    Args:
+        table: the table.
+        rows: the encoder of its columns.
+        graphs: graph feature -> its encoder, of all tables.
+    """
+    spans, end = dict(rows.spans), rows.width
+    for feature in table.features:
+        if feature.target is not None:
+            spans[feature.name] = (end, end + graphs[feature.name].width)
+            end += graphs[feature.name].width
+    return spans
 
 
 @final
@@ -59,6 +76,7 @@ class Encoder(nn.Module):
         views: how many embedding views the body wants.
         texts: the text encoder, where it is a part of the model.
         states: the tables at whose rows' tokens tasks say something.
+        graphs: one per graph feature; none where not said.
 
     Attributes:
         width: D, the length of the joint input.
@@ -74,12 +92,15 @@ class Encoder(nn.Module):
         views: int,
         texts: LiveText | None = None,
         states: Set[str] = frozenset(),
+        graphs: Mapping[str, GraphEncoder] | None = None,
     ) -> None:
         super().__init__()
         self.layout = layout
         self.views = views
         self.rows = nn.ModuleDict({slot(name): encoder for name, encoder in rows.items()})
         self.histories = nn.ModuleDict({slot(name): module for name, module in histories.items()})
+        self.graphs = nn.ModuleDict({slot(name): module for name, module in (graphs or {}).items()})
+        self._spans = {name: row_spans(layout.tables[name], encoder, graphs or {}) for name, encoder in rows.items()}
         widths = [self._width(role) for role in layout.roles]
         self.width = sum(widths)
         self.texts = texts
@@ -94,10 +115,15 @@ class Encoder(nn.Module):
         return encoder
 
     def block(self, table: str, block: Block) -> Float[Tensor, "views B D"]:
-        """Encode rows of a table."""
+        """Encode rows of a table: their columns, and behind them what is known of each."""
         if self.texts is not None:
             block = read_blocks(self.texts, [block])[0]
-        return self.row_encoder(table)(block.codes, block.numbers, block.vectors)
+        parts = [self._columns(table, block)]
+        for feature in self.layout.tables[table].features:
+            if feature.target is not None:
+                known = self._known(feature, block.around[feature.name]).to(parts[0].dtype)
+                parts.append(known.expand(self.views, -1, -1))
+        return torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]
 
     def read(
         self, batches: Sequence[Batch], negatives: Mapping[str, Negatives]
@@ -145,11 +171,27 @@ class Encoder(nn.Module):
                 parts[f"history {role.name}"] = list(self.histories[slot(role.name)].parameters())
         if self.texts is not None:
             parts["text encoder"] = list(self.texts.parameters())
+        for name, module in self.graphs.items():
+            parts[f"graph {name[1:].replace('/', '.')}"] = list(module.parameters())
         return {**parts, "absent": [self.absent]}
+
+    def _columns(self, table: str, block: Block) -> Float[Tensor, "views B D"]:
+        return self.row_encoder(table)(block.codes, block.numbers, block.vectors)
+
+    def _known(self, feature: FeatureLayout, around: Around) -> Float[Tensor, "B W"]:
+        """Pool what is known of some rows; columns that say what a task predicts are not read of neighbours."""
+        assert feature.target is not None
+        neighbours = self._columns(feature.target, around.block)[0]
+        spans = self.row_encoder(feature.target).spans
+        for start, stop in (spans[name] for name in feature.unread if name in spans):
+            neighbours = neighbours.index_fill(1, torch.arange(start, stop, device=neighbours.device), 0)
+        module = self.graphs[slot(feature.name)]
+        assert isinstance(module, GraphEncoder)
+        return module(neighbours, around.positions, around.relations)
 
     def _width(self, role: Role) -> int:
         if role.history is None:
-            return self.row_encoder(role.table).width
+            return max((stop for _, stop in self._spans[role.table].values()), default=0)
         module = self.histories[slot(role.name)]
         assert isinstance(module, HistoryRole)
         return module.width
@@ -157,7 +199,7 @@ class Encoder(nn.Module):
     def _hide(
         self, role: Role, group: Group, vector: Float[Tensor, "views B d"], absent: Float[Tensor, "views 1 d"]
     ) -> Float[Tensor, "views B d"]:
-        spans = self.row_encoder(role.table).spans
+        spans = self._spans[role.table]
         hidden = [spans[name] for name in spans if f"{role.name}/{name}" in group.hidden]
         if not hidden:
             return vector

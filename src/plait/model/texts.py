@@ -39,13 +39,25 @@ def read_batch(texts: LiveText | None, batch: Batch, states: Set[str] = frozense
 
 
 def read_blocks(texts: LiveText, blocks: Sequence[Block], of_tokens: Collection[int] = ()) -> list[Block]:
-    """Read the texts of some blocks at once; blocks without any, or that were read, stay as they are.
+    """Read the texts of some blocks, and of the neighbours of their rows, at once.
 
     Args:
         texts: the encoder.
         blocks: the blocks.
         of_tokens: the identities of those blocks that get the states of their tokens as well.
     """
+    flat = [inner for block in blocks for inner in (block, *(facts.block for facts in block.around.values()))]
+    read = iter(_read(texts, flat, of_tokens))
+    found = []
+    for block in blocks:
+        own = next(read)
+        around = {name: replace(facts, block=next(read)) for name, facts in block.around.items()}
+        found.append(replace(own, around=around) if around else own)
+    return found
+
+
+def _read(texts: LiveText, blocks: Sequence[Block], of_tokens: Collection[int]) -> list[Block]:
+    """Read the texts of some blocks at once; blocks without any, or that were read, stay as they are."""
     waiting = {place: block.texts for place, block in enumerate(blocks) if block.texts is not None and not _is_read(block)}
     if not waiting:
         return list(blocks)

@@ -11,14 +11,16 @@ import torch
 from plait.balance import Balancer, build_balancer
 from plait.data.columns import Prepared
 from plait.data.media.medium import MediaEncoders
+from plait.encode.graph import build_graph
 from plait.encode.history import build_history
 from plait.encode.image.frozen import FrozenImage
 from plait.encode.row import RowEncoder
 from plait.encode.text.frozen import FrozenText
 from plait.encode.text.live import LiveText
 from plait.encode.text.tokens import TextTokens
-from plait.layout import Layout
+from plait.layout import FeatureLayout, Layout
 from plait.model import Encoder, HistoryRole, MultiTaskModel
+from plait.model.encoder import row_spans
 from plait.recipe import Recipe
 from plait.schema import Image, Text
 from plait.share import Inputs, build_sharing
@@ -46,24 +48,28 @@ def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskMod
     chosen = recipe.model
     settings = RowEncoder.Settings(width=chosen.width, numbers=chosen.numbers)
     read = {role.table for role in layout.roles} | {t.target for t in layout.tasks.values() if t.target is not None}
+    known = [f for name in layout.tables if name in read for f in layout.tables[name].features if f.target is not None]
+    read |= {feature.target for feature in known if feature.target is not None}
     views = chosen.sharing.views(len(layout.tasks))
     rows = {name: RowEncoder(layout.tables[name], settings, views) for name in layout.tables if name in read}
+    graphs = {f.name: build_graph(chosen.graph, _target(f, rows).width, f.relations, chosen.width) for f in known}
+    spans = {name: row_spans(layout.tables[name], encoder, graphs) for name, encoder in rows.items()}
     histories = {
-        role.name: HistoryRole(rows[role.table].width, build_history(chosen.history, chosen.width), chosen.width)
+        role.name: HistoryRole(_width(spans[role.table]), build_history(chosen.history, chosen.width), chosen.width)
         for role in layout.roles
         if role.history is not None
     }
     inside = any(feature.tokens for table in layout.tables.values() for feature in table.features)
     texts = LiveText(chosen.text, encoder) if inside else None
     alphabet = texts.alphabet if texts is not None else None
-    sharing = build_sharing(chosen.sharing, _inputs(layout, rows, chosen.width), len(layout.tasks))
+    sharing = build_sharing(chosen.sharing, _inputs(layout, spans, chosen.width), len(layout.tasks))
     heads = {
         name: build_head(
             recipe.tasks[name],
             task,
             sharing.width,
             chosen.tower,
-            rows[task.target].width if task.target is not None else 0,
+            _width(spans[task.target]) if task.target is not None else 0,
             alphabet,
         )
         for name, task in layout.tasks.items()
@@ -72,10 +78,19 @@ def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskMod
     chained = {name: head for name in chain.order if isinstance(head := heads[name], Head)}
     chain.start(chained, {name: layout.tasks[name].mean for name in chain.order})
     stated = {layout.tasks[name].table for name, head in heads.items() if isinstance(head, TokenHead) and head.listens}
-    return MultiTaskModel(layout, Encoder(layout, rows, histories, views, texts, stated), sharing, heads, chain)
+    return MultiTaskModel(layout, Encoder(layout, rows, histories, views, texts, stated, graphs), sharing, heads, chain)
 
 
-def _inputs(layout: Layout, rows: Mapping[str, RowEncoder], history_width: int) -> Inputs:
+def _target(feature: FeatureLayout, rows: Mapping[str, RowEncoder]) -> RowEncoder:
+    assert feature.target is not None
+    return rows[feature.target]
+
+
+def _width(spans: Mapping[str, tuple[int, int]]) -> int:
+    return max((stop for _, stop in spans.values()), default=0)
+
+
+def _inputs(layout: Layout, rows: Mapping[str, Mapping[str, tuple[int, int]]], history_width: int) -> Inputs:
     """Say how the joint input is laid out: the roles side by side, each with its features."""
     spans: dict[str, tuple[int, int]] = {}
     end = 0
@@ -83,9 +98,9 @@ def _inputs(layout: Layout, rows: Mapping[str, RowEncoder], history_width: int) 
         if role.history is not None:
             end += history_width
             continue
-        encoder = rows[role.table]
-        spans |= {f"{role.name}/{name}": (end + start, end + stop) for name, (start, stop) in encoder.spans.items()}
-        end += encoder.width
+        inner = rows[role.table]
+        spans |= {f"{role.name}/{name}": (end + start, end + stop) for name, (start, stop) in inner.items()}
+        end += _width(inner)
     sizes = {f.name: f.size for table in layout.tables.values() for f in table.features if len(f.slots) == 1}
     return Inputs(end, spans, sizes, tuple(layout.tasks))
 

@@ -95,12 +95,12 @@ class Scorer:
         """Return the places of all rows of a two-tower task's target table, row 0 included: `[rows + 1, R]`."""
         target = self.prepared.layout.tasks[task].target
         assert target is not None
-        columns = self.prepared.tables[target]
-        rows = torch.arange(columns.matrix.shape[0])
+        rows = torch.arange(self.prepared.tables[target].matrix.shape[0])
         with torch.no_grad():
             self.model.eval()
             places = [
-                self.model.candidates(task, block(columns, chunk).to(self.device)) for chunk in torch.split(rows, _ROWS)
+                self.model.candidates(task, block(self.prepared, target, chunk).to(self.device))
+                for chunk in torch.split(rows, _ROWS)
             ]
         return torch.cat(places)
 

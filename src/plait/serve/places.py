@@ -88,8 +88,8 @@ class Places:
         space = self.space(table)
         if space != "features":
             return self.of_task(space).index_select(0, rows)
-        columns = self._run.prepared.tables[table]
+        prepared = self._run.prepared
         encoder = self._run.model.encoder
         with torch.no_grad():
             chunks = torch.split(rows, _CHUNK)
-            return torch.cat([encoder.block(table, block(columns, chunk))[0].float() for chunk in chunks])
+            return torch.cat([encoder.block(table, block(prepared, table, chunk))[0].float() for chunk in chunks])

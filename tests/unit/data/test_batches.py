@@ -71,7 +71,7 @@ def test_padding_stands_at_position_zero() -> None:
 
 
 def test_views_do_not_copy() -> None:
-    gathered = block(shop().tables["films"], torch.tensor([3, 1]))
+    gathered = block(shop(), "films", torch.tensor([3, 1]))
     assert gathered.numbers.data_ptr() - gathered.codes.data_ptr() == 2 * 4
 
 

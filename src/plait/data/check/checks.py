@@ -9,6 +9,7 @@ from plait.data.check.chains import check_chains
 from plait.data.check.context import Context
 from plait.data.check.delays import check_delays
 from plait.data.check.finding import Finding
+from plait.data.check.graphs import check_graphs
 from plait.data.check.histories import check_histories
 from plait.data.check.labels import check_labels
 from plait.data.check.leaks import check_leaks
@@ -18,7 +19,7 @@ from plait.data.check.values import check_constants, check_numbers, check_texts,
 from plait.data.engine import Engine
 from plait.data.infer.features import infer_features
 from plait.errors import PlaitError
-from plait.schema import Feature, History, Schema, Text
+from plait.schema import Feature, Graph, History, Schema, Text
 
 __all__ = ["check"]
 
@@ -36,6 +37,7 @@ _CHECKS = (
     check_leaks,
     check_histories,
     check_split,
+    check_graphs,
     check_delays,
     check_unseen,
 )
@@ -51,7 +53,7 @@ def check(schema: Schema, base: Path, tell: Callable[[str, int, int], None] | No
 
     Returns:
         One finding per check and table, column or task, in a fixed order: files, columns, types, ids, keys, numbers,
-        constants, texts, times, labels, chains, leaks, histories, split, delays, unseen values.
+        constants, texts, times, labels, chains, leaks, histories, split, graphs, delays, unseen values.
     """
     findings: list[Finding] = []
     with Engine(base) as engine:
@@ -83,6 +85,6 @@ def _features(context: Context, base: Path) -> dict[str, Feature]:
         place: feature
         for place, feature in features.items()
         if (isinstance(feature, Text) and feature.of is not None)
-        or isinstance(feature, History)
+        or isinstance(feature, History | Graph)
         or place.partition(".")[2] in context.columns(place.partition(".")[0])
     }

@@ -12,7 +12,7 @@ import pyarrow as pa
 from plait.data.check.finding import rows_of
 from plait.data.engine import Engine
 from plait.data.expressions import quote
-from plait.schema import Feature, History, Schema
+from plait.schema import Feature, Graph, History, Schema
 
 __all__ = ["Context", "Observed"]
 
@@ -85,7 +85,7 @@ class Context:
         own = self.columns(table)
         parts = ((place.partition("."), feature) for place, feature in self.features.items())
         named = {column: feature for (owner, _, column), feature in parts if owner == table}
-        return {column: f for column, f in named.items() if column in own and not isinstance(f, History)}
+        return {column: f for column, f in named.items() if column in own and not isinstance(f, History | Graph)}
 
     def examples(self, table: str, condition: str, column: str) -> list[dict[str, object]]:
         """Return up to three rows that meet a condition: their number, their id, the column and a few others."""

@@ -16,7 +16,7 @@ from plait.data.check.signal import area, area_by_value, explained_by_value, hit
 from plait.data.seats import arrange
 from plait.data.values import flat, numbers, plain, texts
 from plait.errors import PlaitError
-from plait.schema import Embedding, History, Schema, Task, Text
+from plait.schema import Embedding, Graph, History, Schema, Task, Text
 
 __all__ = ["check_leaks"]
 
@@ -60,7 +60,9 @@ def _features(schema: Schema, table: str) -> list[str]:
     return [
         place
         for place, feature in schema.features.items()
-        if place.partition(".")[0] == table and not isinstance(feature, History | Embedding) and feature.kind != "ignore"
+        if place.partition(".")[0] == table
+        and not isinstance(feature, History | Graph | Embedding)
+        and feature.kind != "ignore"
         if not isinstance(feature, Text) or feature.of is None
     ]
 
