@@ -302,6 +302,7 @@ def _task_problems(recipe: Recipe) -> list[str]:
         lambda t: _metric_problem(recipe, t),
         lambda t: _delay_problem(recipe, t),
         lambda t: _text_problem(recipe, t),
+        lambda t: _filter_problem(recipe, t),
     ]
     return [problem for task in recipe.tasks for check in checks if (problem := check(task)) is not None]
 
@@ -318,6 +319,16 @@ def _metric_problem(recipe: Recipe, name: str) -> str | None:
     return (
         f"Task `{name}`: `metric` should be one that can decide a {task.kind} task: {', '.join(known)}. "
         f"Found `{task.metric}`.{nearest(task.metric, known)}"
+    )
+
+
+def _filter_problem(recipe: Recipe, name: str) -> str | None:
+    task = recipe.tasks[name]
+    if task.filtered is None or (task.kind == "retrieval" and task.filtered and task.label not in task.filtered):
+        return None
+    return (
+        f"Task `{name}`: `filtered` should name the columns that make up the question of a retrieval task, without its "
+        f"label. Found {task.filtered} in a task of kind {task.kind} with the label `{task.label}`."
     )
 
 

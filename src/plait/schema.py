@@ -287,6 +287,9 @@ class Task(Settings):
     """The column whose equal values form one list (ranking), or one user (AUC per user)."""
     text: str | None = None
     """For kinds that say something at the tokens of a text: the column that holds it."""
+    filtered: list[str] | None = None
+    """For retrieval: columns that make up the question, such as head and relation; other right answers to the same question,
+    in any part, do not count against the one that is looked for."""
 
     @property
     def parents(self) -> list[str]:

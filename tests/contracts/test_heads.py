@@ -1,5 +1,6 @@
 """Every built-in head through the shipped suites."""
 
+import pytest
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -158,6 +159,17 @@ class TestRankingLambda(TestRanking):
 class TestRetrieval(TwoTowerContract):
     def build(self, width: int, rows: int) -> TwoTower:
         return Retrieval(width, rows, [16], Retrieval.Settings(kind="retrieval", table="rows", label="k", space=8))
+
+
+@pytest.mark.parametrize("score", ["transe", "distmult", "complex"])
+class TestLinks(TwoTowerContract):
+    @pytest.fixture(autouse=True)
+    def chosen(self, score: str) -> None:
+        self.score = score
+
+    def build(self, width: int, rows: int) -> TwoTower:
+        described = {"kind": "retrieval", "table": "rows", "label": "k", "space": 8, "score": self.score}
+        return Retrieval(width, rows, [16], Retrieval.Settings.model_validate(described))
 
 
 class TestRelatedness(TwoTowerContract):

@@ -97,6 +97,7 @@ def apply(
         times=times,
         words=read,
         relations=relations,
+        questions=_tensors(examples.questions),
         known=places,
     )
 

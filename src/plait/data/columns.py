@@ -52,6 +52,8 @@ class Columns:
     """Feature of kind text whose tokens are kept -> its texts; such a feature has no vectors here."""
     relations: Mapping[str, Tensor] = field(default_factory=dict)
     """Graph feature that reads these rows as facts -> int32 [rows + 1]: the number of each row's kind of fact."""
+    questions: Mapping[str, Tensor] = field(default_factory=dict)
+    """Retrieval task that is `filtered` -> int64 [rows + 1]: which question each row asks, 0 for none."""
     known: Tensor | None = None
     """int64 [rows + 1]: which row of the prepared table each of foreign rows is, by its id; 0 where none."""
 

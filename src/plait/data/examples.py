@@ -16,6 +16,7 @@ from plait.data.engine import Engine
 from plait.data.labels import encode_label, fit_label, holds, label_numbers, label_values
 from plait.data.moments import moments
 from plait.data.plan import Plan
+from plait.data.questions import question_numbers
 from plait.data.seats import Seats
 from plait.data.spans import Spans, find_spans
 from plait.data.values import flat, numbers
@@ -40,6 +41,8 @@ class Examples:
     labels: dict[str, Floats] = field(default_factory=dict)
     """Task -> float32 [rows + 1, slots], NaN where not observed."""
     weights: dict[str, Floats] = field(default_factory=dict)
+    questions: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    """Retrieval task that is `filtered` -> int64 [rows + 1], which question each row asks."""
     groups: dict[str, Ints] = field(default_factory=dict)
     """Group column that is no key -> int32 [rows], numbers from 1, 0 for NULL."""
     spans: dict[str, Spans] = field(default_factory=dict)
@@ -180,6 +183,8 @@ def _fill(
             found.spans[name] = find_spans(f"Label of task `{name}`", words, values[name], observed[name])
         if task.sample_weight is not None:
             found.weights[name] = _weights(engine, name, task, observed[name])
+        if task.filtered:
+            found.questions[name] = question_numbers(engine, table, task.filtered, f"`filtered` of task `{name}`")
         if task.group is not None and task.group not in keys and task.group in engine.columns(table):
             column = flat(engine.column(table, task.group))
             found.groups[task.group] = np.maximum(count(column, None, 1).encode(column), 0)

@@ -241,6 +241,7 @@ class _Preparation:
             torch.from_numpy(np.append(np.uint8(0), parts[name])),
             words=read,
             relations=facts.relations.get(name, {}),
+            questions={n: torch.from_numpy(v) for n, v in examples.questions.items()},
         )
         save_columns(columns, self.folder, blocks, mapped)
         return packing, columns

@@ -68,6 +68,7 @@ def _other_arrays(columns: Columns) -> dict[str, pa.Array]:
         inner = pa.array(vector.numpy().reshape(-1))
         arrays[f"vector:{name}"] = pa.FixedSizeListArray.from_arrays(inner, vector.shape[1])
     arrays |= {f"text:{name}": pa.array(words.places.numpy()) for name, words in columns.words.items()}
+    arrays |= {f"question:{task}": pa.array(numbers.numpy()) for task, numbers in columns.questions.items()}
     arrays |= {f"relation:{name}": pa.array(kinds.numpy()) for name, kinds in columns.relations.items()}
     return arrays
 
@@ -158,9 +159,24 @@ def _load_columns(folder: Path, layout: TableLayout, whole: Layout) -> Columns:
     read = [f.name for f in layout.features if f.tokens]
     words = {n: load_words(n, torch.from_numpy(_numpy(table, f"text:{n}")), folder) for n in read}
     part = torch.from_numpy(_numpy(table, "part"))
-    kinds = [c.partition(":")[2] for c in table.column_names if c.startswith("relation:")]
-    relations = {name: torch.from_numpy(_numpy(table, f"relation:{name}")) for name in kinds}
-    return Columns(layout, torch.from_numpy(matrix), vectors, labels, weights, part, words=words, relations=relations)
+    relations, questions = _named(table, "relation"), _named(table, "question")
+    return Columns(
+        layout,
+        torch.from_numpy(matrix),
+        vectors,
+        labels,
+        weights,
+        part,
+        words=words,
+        relations=relations,
+        questions=questions,
+    )
+
+
+def _named(table: pa.Table, kind: str) -> dict[str, Tensor]:
+    """Read the arrays of a kind: `kind:name` -> name -> array."""
+    names = [c.partition(":")[2] for c in table.column_names if c.startswith(f"{kind}:")]
+    return {name: torch.from_numpy(_numpy(table, f"{kind}:{name}")) for name in names}
 
 
 def _read_matrix(path: Path, names: list[str], shape: tuple[int, int]) -> Ints:

@@ -7,7 +7,7 @@ from plait.measure.sample import Sample, Statistic, mean
 
 __all__ = ["METRICS", "build", "coverage"]
 
-METRICS = ("ndcg@10", "recall@10", "recall@100", "hit@10", "mrr", "coverage")
+METRICS = ("ndcg@10", "recall@10", "recall@100", "hit@1", "hit@3", "hit@10", "mrr", "coverage")
 
 
 def build(metric: str, outcome: Outcome) -> Statistic:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from plait.data.batches import Batch, block, gather
 from plait.data.columns import Columns, Prepared
+from plait.data.questions import Answers
 from plait.measure.outcome import Outcome
 from plait.model import MultiTaskModel
 from plait.tasks.base import Head, TwoTower
@@ -119,7 +120,8 @@ class Scorer:
         right = columns.matrix[:, columns.layout.keys[path[0]]].index_select(0, rows).long()
         if task.kind == "relatedness" and bool((columns.labels[name][1:, 0] == 0).any()):
             return Outcome(self._pair_scores(name, output, right), label, weight, unit)
-        rank, top = self._ranks(name, output, right)
+        others = self._others(name, columns, rows, right) if name in columns.questions else None
+        rank, top = self._ranks(name, output, right, others)
         return Outcome(
             np.empty((len(rows), 0)), label, weight, unit, rank, top, self.prepared.tables[task.target or ""].layout.rows
         )
@@ -135,20 +137,42 @@ class Scorer:
             ]
         return torch.sigmoid(torch.cat(chunks)).cpu().numpy()[:, None]
 
-    def _ranks(self, name: str, queries: Tensor, right: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Rank the right item among the whole catalogue, in chunks of queries; ties count half."""
+    def _others(self, name: str, columns: Columns, rows: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the other right answers of some examples, as far as the prepared tables know them, sorted by example."""
+        task = self.prepared.layout.tasks[name]
+        assert task.target_role is not None
+        known = self.prepared.tables[task.table]
+        key = known.layout.keys[self.prepared.layout.paths[task.table][task.target_role][0]]
+        answers = Answers(known, name, known.matrix[:, key].long())
+        return answers.others(columns.questions[name].index_select(0, rows), right)
+
+    def _ranks(
+        self, name: str, queries: Tensor, right: Tensor, others: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rank the right item among the whole catalogue, in chunks of queries; ties count half.
+
+        Args:
+            name: the task.
+            queries: places of the queries.
+            right: row number of each query's right answer.
+            others: which query, by place, and row number of candidates that do not count against its right answer.
+        """
         places, head = self.candidates(name), self.model.head(name)
         assert isinstance(head, TwoTower)
-        ranks, tops = [torch.empty(0, dtype=torch.int64)], []
+        ranks, tops, done = [torch.empty(0, dtype=torch.int64)], [], 0
         for query, item in zip(torch.split(queries, _QUERIES), torch.split(right, _QUERIES), strict=True):
             with torch.no_grad():
                 scores = head.scores(query.to(self.device), places)
             scores[:, 0] = -torch.inf
             item = item.to(self.device)
+            tops.append(scores.topk(min(_TOP, scores.shape[1] - 1), dim=1).indices.cpu())
+            if others is not None:
+                low, high = torch.searchsorted(others[0], torch.tensor([done, done + len(query)])).tolist()
+                scores[(others[0][low:high] - done).to(self.device), others[1][low:high].to(self.device)] = -torch.inf
+            done += len(query)
             own = scores.gather(1, item[:, None])
             above = (scores > own).sum(1) + ((scores == own).sum(1) - 1) // 2
             ranks.append(torch.where(item > 0, above + 1, torch.zeros_like(above)).cpu())
-            tops.append(scores.topk(min(_TOP, scores.shape[1] - 1), dim=1).indices.cpu())
         top = torch.cat(tops) if tops else torch.empty(0, _TOP, dtype=torch.int64)
         return torch.cat(ranks).numpy(), top.numpy()
 

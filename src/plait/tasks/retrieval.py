@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal, final
 
 from jaxtyping import Float, Int
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from plait import schema
 from plait.tasks.base import TwoTower
+from plait.tasks.links import Move, Score
 from plait.tasks.towers import Towers, sampled_softmax
 
 __all__ = ["Retrieval"]
@@ -21,7 +22,8 @@ class Retrieval(TwoTower):
         score(q, c) = <q, c> / tau
 
     with q the query's and c the candidate's place in the common space, both of length one, and tau the temperature. The
-    loss is `sampled_softmax` over the batch's own candidates and the sampled negatives.
+    loss is `sampled_softmax` over the batch's own candidates and the sampled negatives. For links between rows (a table of
+    facts), `score` says how their kind moves the query's place; see `Move`.
 
     Args:
         width: H.
@@ -42,6 +44,16 @@ class Retrieval(TwoTower):
         """Length of the vectors that are compared."""
         temperature: float = Field(default=0.1, gt=0)
         """The smaller, the more the hardest negatives count."""
+        score: Score = "cosine"
+        """How a query is compared with a candidate; all but `cosine` are for links of several kinds."""
+
+        @model_validator(mode="after")
+        def _even(self) -> "Retrieval.Settings":
+            if self.score == "complex" and self.space % 2:
+                raise ValueError(
+                    f"with `score: complex`, `space` should be even, for a real and an imaginary half. Found {self.space}."
+                )
+            return self
 
     metric: ClassVar[str] = "ndcg@10"
 
@@ -49,10 +61,12 @@ class Retrieval(TwoTower):
         super().__init__()
         self.temperature = settings.temperature
         self.towers = Towers(width, rows, layers, settings.space)
+        self.move = None if settings.score == "cosine" else Move(width, layers, settings.space, settings.score)
 
     def query(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B R"]:
         """Place queries in the common space."""
-        return self.towers.query(hidden)
+        place = self.towers.query(hidden)
+        return place if self.move is None else self.move(place, hidden)
 
     def candidates(self, rows: Float[Tensor, "N D"]) -> Float[Tensor, "N R"]:
         """Place candidates in the common space."""
@@ -71,8 +85,17 @@ class Retrieval(TwoTower):
 
     def pair_scores(self, query: Float[Tensor, "B R"], candidates: Float[Tensor, "B R"]) -> Float[Tensor, "B"]:
         """Score one candidate per query."""
-        return (query * candidates).sum(1) / self.temperature
+        return self._compared(query, (query * candidates).sum(1), candidates.square().sum(1))
 
     def scores(self, query: Float[Tensor, "B R"], candidates: Float[Tensor, "N R"]) -> Float[Tensor, "B N"]:
         """Score every candidate for every query."""
-        return query @ candidates.T / self.temperature
+        return self._compared(query[:, None], query @ candidates.T, candidates.square().sum(1))
+
+    def _compared(
+        self, query: Float[Tensor, "*B R"], products: Float[Tensor, "..."], lengths: Float[Tensor, " N"]
+    ) -> Float[Tensor, "..."]:
+        """Turn inner products into scores; distances by way of them, so that nothing of `[B, N, R]` is laid out."""
+        if self.move is None or self.move.score != "transe":
+            return products / self.temperature
+        squares = query.square().sum(-1) + lengths - 2 * products
+        return -squares.clamp(min=1e-12).sqrt() / self.temperature
