@@ -20,7 +20,7 @@ from pydantic import Field
 
 from plait.schema import FeatureKind, Settings, TaskKind
 
-__all__ = ["Alphabet", "FeatureLayout", "Group", "Layout", "Role", "TableLayout", "TaskLayout"]
+__all__ = ["Alphabet", "FeatureLayout", "Group", "Layout", "Role", "RuleLayout", "TableLayout", "TaskLayout"]
 
 
 class FeatureLayout(Settings):
@@ -150,6 +150,17 @@ class Group(Settings):
     """`role/table.column`: features of a seen role that these tasks may not see."""
 
 
+class RuleLayout(Settings):
+    """One rule as prepared."""
+
+    name: str
+    task: str
+    table: str
+    rule: str
+    classes: list[int] = Field(default_factory=list)
+    """multiclass, multilabel, ordinal: numbers of the classes it is about."""
+
+
 class Layout(Settings):
     """All of a prepared recipe."""
 
@@ -162,6 +173,9 @@ class Layout(Settings):
     groups: list[Group]
     histories: dict[str, Literal["ready"]] = Field(default_factory=dict)
     """Features of kind history that were prepared."""
+
+    rules: dict[str, RuleLayout] = Field(default_factory=dict)
+    """What must hold for a task's outcome."""
 
     def table_of(self, role: str) -> TableLayout:
         """Return the layout of the table that a role reads."""

@@ -27,6 +27,7 @@ __all__ = [
     "Image",
     "Number",
     "Place",
+    "Rule",
     "Schema",
     "Settings",
     "Split",
@@ -319,6 +320,28 @@ class Split(Settings):
     drawn at random from `train`."""
 
 
+class Rule(Settings):
+    """What must hold for a task's outcome: no prediction breaks it."""
+
+    task: str
+    """The task it is about: binary (yes), multiclass, multilabel or ordinal (`classes`), amount (anything above 0),
+    retrieval (the candidate)."""
+    rule: str
+    """SQL condition over the task's table and those its keys lead to, as in `not (users.age < 18 and movies.adult)`. Where
+    it is false the outcome is forbidden; where it is NULL nothing is known, and nothing forbidden."""
+    table: str | None = None
+    """The task's table, for the reader; any other is refused."""
+    classes: str | list[str] | None = None
+    """The class or classes that are forbidden where the rule is false."""
+    weight: float = Field(default=1.0, ge=0)
+    """Weight of the penalty in training on what is predicted against the rule; 0 leaves it to the predictions alone."""
+
+    @property
+    def named(self) -> list[str]:
+        """The classes it is about."""
+        return [self.classes] if isinstance(self.classes, str) else list(self.classes or [])
+
+
 class Schema(Settings):
     """Tables, features, tasks and split of one recipe, with nothing about the model."""
 
@@ -328,3 +351,5 @@ class Schema(Settings):
     tasks: dict[str, Task]
     split: Split
     seed: int
+    rules: dict[str, Rule] = Field(default_factory=dict)
+    """What must hold."""

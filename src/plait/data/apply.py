@@ -15,7 +15,7 @@ from torch import Tensor
 
 from plait.data.columns import Columns, Prepared
 from plait.data.engine import Engine
-from plait.data.examples import apply_examples
+from plait.data.examples import Examples, apply_examples
 from plait.data.facts import kinds_of_facts
 from plait.data.joint import joint_texts, reached_from_outside
 from plait.data.media.medium import MediaEncoders
@@ -66,19 +66,11 @@ def apply(
         known = list(plan.schema.tables)
         raise RecipeError(f"There should be a table `{table}`; this recipe has {known}.{nearest(table, known)}")
     frozen = prepared.layout.tables[table]
-    times = _times(prepared, table, rows)
-    places = _known(prepared, table, rows)
     with Engine(Path()) as engine:
         engine.add(table, rows)
         keys = _keys(engine, prepared, table)
         examples = apply_examples(engine, plan, table, keys, prepared.layout.tasks)
-        nothing = np.zeros(rows.num_rows, np.int32)
-        groups = {k: examples.groups.get(k, nothing) for k in frozen.keys if k not in frozen.targets}
-        packing = Packing(
-            table, {f.name: plan.schema.features[f.name] for f in frozen.features if f.target is None}, keys | groups
-        )
-        outside = partial(reached_from_outside, engine, prepared, table, keys)
-        packing.joint = joint_texts(plan.schema, packing.features, outside)
+        packing = _packing(engine, prepared, table, keys, examples)
         packing.folder = files
         _freeze(engine, prepared, packing, layout := frozen.model_copy(update={"rows": rows.num_rows}))
         found = vectors(packing, engine, texts, media, None, {f.name: f.dim for f in frozen.features if f.dim})
@@ -94,12 +86,26 @@ def apply(
         labels=_tensors(examples.labels),
         weights=_tensors(examples.weights),
         part=torch.zeros(rows.num_rows + 1, dtype=torch.uint8),
-        times=times,
+        times=_times(prepared, table, rows),
         words=read,
         relations=relations,
         questions=_tensors(examples.questions),
-        known=places,
+        known=_known(prepared, table, rows),
     )
+
+
+def _packing(
+    engine: Engine, prepared: Prepared, table: str, keys: Mapping[str, npt.NDArray[np.int32]], examples: Examples
+) -> Packing:
+    """Say what is packed of the new rows."""
+    schema, frozen = prepared.plan.schema, prepared.layout.tables[table]
+    nothing = np.zeros(engine.count(table), np.int32)
+    groups = {k: examples.groups.get(k, nothing) for k in frozen.keys if k not in frozen.targets}
+    features = {f.name: schema.features[f.name] for f in frozen.features if f.target is None}
+    packing = Packing(table, features, {**keys, **groups})
+    outside = partial(reached_from_outside, engine, prepared, table, keys)
+    packing.joint = joint_texts(schema, features, outside)
+    return packing
 
 
 def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

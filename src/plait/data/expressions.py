@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,18 @@ from plait.errors import DataError, RecipeError, nearest
 if TYPE_CHECKING:
     from sqlglot.errors import SqlglotError
 
-__all__ = ["Refusal", "canonical", "literal", "mentioned", "plain", "quote", "reader", "refused", "unknown_column"]
+__all__ = [
+    "Refusal",
+    "canonical",
+    "literal",
+    "mentioned",
+    "plain",
+    "quote",
+    "reader",
+    "refused",
+    "renamed",
+    "unknown_column",
+]
 
 
 class Refusal(DataError):
@@ -120,6 +131,34 @@ def _unread(error: SqlglotError) -> str:
     first = error.errors[0]
     wanted = f" {first['description']}." if str(first["description"]).startswith("Expect") else ""
     return f"It cannot be read at `{first['highlight']}`, character {first['col']}.{wanted}"
+
+
+def renamed(expression: str, who: str, rename: Callable[[str, str], str]) -> str:
+    """Give the columns of an SQL condition other names.
+
+    Args:
+        expression: SQL as DuckDB reads it, one value per row.
+        who: whose expression it is, for messages.
+        rename: qualifier (empty where there is none) and column -> the new name.
+
+    Raises:
+        RecipeError: if the expression is no SQL, or is an aggregate or statement.
+    """
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        tree = sqlglot.parse_one(expression, read="duckdb")
+    except sqlglot.errors.SqlglotError as error:
+        raise RecipeError(f"{who}: `{expression}` should be an SQL condition. {_unread(error)}") from error
+    if isinstance(tree, exp.Query | exp.Command | exp.DDL) or tree.find(exp.AggFunc, exp.Subquery) is not None:
+        raise RecipeError(f"{who}: `{expression}` should be an SQL condition with one value per row, no statement.")
+    inner = {a.name.lower() for f in tree.find_all(exp.Lambda) for a in f.expressions}
+    holder = exp.Paren(this=tree)
+    for column in list(holder.find_all(exp.Column)):
+        if column.name.lower() not in inner:
+            column.replace(exp.column(rename(column.table, column.name), quoted=True))
+    return holder.sql(dialect="duckdb")
 
 
 def reader(files: Sequence[Path]) -> str:

@@ -112,7 +112,7 @@ def _said(part: Block) -> list[str]:
 @pytest.mark.parametrize("rows", [[], [0], [3], [5, 2, 5, 0, 7, 2]])
 def test_a_block_holds_each_text_once(shop: Prepared, rows: list[int]) -> None:
     columns = shop.tables["items"]
-    part = block(columns, torch.tensor(rows, dtype=torch.int64)).to(torch.device("cpu"))
+    part = block(shop, "items", torch.tensor(rows, dtype=torch.int64)).to(torch.device("cpu"))
     written = _all(columns.words["items.title"])
     assert _said(part) == [written[row] for row in rows]
     assert part.texts is not None
