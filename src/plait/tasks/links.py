@@ -22,8 +22,8 @@ class Move(nn.Module):
         distmult:  q * (1 + v)
         complex:   q * (1 + v) with complex numbers, the first half of each vector real and the second imaginary
 
-    with q the place, of length one, and v a network of the task's vector whose last layer starts at zero, so that training
-    starts at plain cosines. The score of a candidate c is then -|q - c| (transe), or <q, c>, which for complex numbers is
+    with q the place, of length one, and v a network of the task's vector whose last layer starts near zero, so that training
+    starts near plain cosines. The score of a candidate c is then -|q - c| (transe), or <q, c>, which for complex numbers is
     the real part of q times the conjugate of c.
 
     In the papers q is the head's vector out of the table that the tails are in, and v the relation's out of another; here
@@ -57,7 +57,7 @@ class Move(nn.Module):
         self.network = tower(width, layers, space)
         last = self.network[-1]
         assert isinstance(last, nn.Linear)
-        nn.init.zeros_(last.weight)
+        nn.init.normal_(last.weight, std=1e-3)
         nn.init.zeros_(last.bias)
 
     def forward(self, place: Float[Tensor, "B R"], hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B R"]:
