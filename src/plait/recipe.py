@@ -16,13 +16,14 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from plait import schema
 from plait.balance import AnyBalance, Average
 from plait.data.graph import fact_keys, tables_of_tails
+from plait.data.rules.reading import rule_problems
 from plait.encode.graph import AnyGraph, Attentive
 from plait.encode.history import AnyHistory, Attention
 from plait.encode.image.settings import Image
 from plait.encode.text.settings import Text
 from plait.errors import RecipeError, nearest
 from plait.measure import decisive, metrics
-from plait.schema import Feature, Graph, History, Schema, Settings, Split, Table, short_form
+from plait.schema import Feature, Graph, History, Rule, Schema, Settings, Split, Table, short_form
 from plait.share import AnySharing, MMoE
 from plait.tasks import AnyTask, chain_problems, fitting, levels
 from plait.train.settings import Train
@@ -63,6 +64,8 @@ class Recipe(Settings):
     """`table.column` -> how it is read; columns not named are inferred."""
     tasks: dict[str, AnyTask] = Field(min_length=1)
     """What is predicted."""
+    rules: dict[str, Rule] = Field(default_factory=dict)
+    """What must hold for a task's outcome: learned, enforced in predictions, reported where broken."""
     split: Split = Split()
     """Which rows train, validate and test."""
     model: Model = Model()
@@ -85,7 +88,7 @@ class Recipe(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
         problems = [*_table_problems(self), *_feature_problems(self), *_task_problems(self), *chain_problems(self.tasks)]
-        problems += self.model.sharing.problems(list(self.tasks))
+        problems += [*self.model.sharing.problems(list(self.tasks)), *rule_problems(self.tasks, self.rules)]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -93,7 +96,14 @@ class Recipe(Settings):
     @property
     def schema_(self) -> Schema:
         """The part of the recipe that preparation needs."""
-        return Schema(tables=self.tables, features=self.features, tasks=dict(self.tasks), split=self.split, seed=self.seed)
+        return Schema(
+            tables=self.tables,
+            features=self.features,
+            tasks=dict(self.tasks),
+            split=self.split,
+            seed=self.seed,
+            rules=self.rules,
+        )
 
     def metric(self, task: str) -> str:
         """Return the figure that decides a task: the one it names, or the one that fits its loss."""
@@ -112,7 +122,8 @@ class Recipe(Settings):
         if single.parents:
             single = single.model_copy(update={"given": None, "chain": None})
         # One task needs no balancing, and settings that name other tasks would be refused.
-        update = {"tasks": {task: single}, "train": train, "balance": Average.Settings()}
+        rules = {name: rule for name, rule in self.rules.items() if rule.task == task}
+        update = {"tasks": {task: single}, "rules": rules, "train": train, "balance": Average.Settings()}
         return self.model_copy(update=update)
 
     def to_yaml(self) -> str:

@@ -22,6 +22,7 @@ from plait.data.media.medium import MediaEncoders
 from plait.data.moments import MISSING, moments
 from plait.data.pack import matrix_shape, pack
 from plait.data.relations import key_rows
+from plait.data.rules.judge import rules_of_rows
 from plait.data.slots import as_fitted
 from plait.data.table import Packing, vectors, words
 from plait.data.tags import lay_tags
@@ -76,9 +77,11 @@ def apply(
         found = vectors(packing, engine, texts, media, None, {f.name: f.dim for f in frozen.features if f.dim})
         read = words(packing, engine, texts, [n for n, w in prepared.tables[table].words.items() if w.offsets is not None])
         lay_tags(examples, read)
+        own = {column: engine.column(table, column) for column in engine.columns(table)}
         relations = kinds_of_facts(engine, plan.schema, plan.codes, prepared.graphs, table)
         matrix = np.empty(matrix_shape(layout), np.int32)
         deque(pack(engine, packing, layout, matrix), maxlen=0)
+        rules = rules_of_rows(prepared, table, rows.num_rows, keys, own, engine)
     return Columns(
         layout,
         torch.from_numpy(matrix),
@@ -89,6 +92,7 @@ def apply(
         times=_times(prepared, table, rows),
         words=read,
         relations=relations,
+        rules=rules,
         questions=_tensors(examples.questions),
         known=_known(prepared, table, rows),
     )

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from plait.data.graph import Edges
+from plait.data.rules.ruled import Ruled
 from plait.data.words import Words
 from plait.errors import RecipeError, nearest
 from plait.layout import Layout, TableLayout
@@ -52,6 +53,8 @@ class Columns:
     """Feature of kind text whose tokens are kept -> its texts; such a feature has no vectors here."""
     relations: Mapping[str, Tensor] = field(default_factory=dict)
     """Graph feature that reads these rows as facts -> int32 [rows + 1]: the number of each row's kind of fact."""
+    rules: Mapping[str, Ruled] = field(default_factory=dict)
+    """Rule about a task of these rows -> what it forbids each of them."""
     questions: Mapping[str, Tensor] = field(default_factory=dict)
     """Retrieval task that is `filtered` -> int64 [rows + 1]: which question each row asks, 0 for none."""
     known: Tensor | None = None

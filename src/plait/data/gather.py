@@ -11,6 +11,7 @@ from torch import Tensor
 from plait.data.columns import Columns, Events, Prepared
 from plait.data.graph import Edges
 from plait.data.history import earlier
+from plait.data.rules.ruled import Ruled
 from plait.data.words import Tokens, Words, distinct
 
 __all__ = ["Around", "Batch", "Block", "Past", "block", "gather", "hide"]
@@ -108,6 +109,9 @@ class Batch:
     turn: int = 0
     """A number of its own for each batch of training, for what is drawn on the way; 0 in evaluation."""
 
+    rules: Mapping[str, Ruled] = field(default_factory=dict)
+    """Rule about a task of these examples -> what it forbids each of them."""
+
     def to(self, device: torch.device) -> "Batch":
         """Return the same batch on a device."""
         return Batch(
@@ -120,6 +124,7 @@ class Batch:
             weights={name: part.to(device, non_blocking=True) for name, part in self.weights.items()},
             groups={name: part.to(device, non_blocking=True) for name, part in self.groups.items()},
             turn=self.turn,
+            rules={name: ruled.to(device) for name, ruled in self.rules.items()},
         )
 
 
@@ -168,7 +173,8 @@ def gather(prepared: Prepared, table: str, rows: Int[Tensor, " B"], columns: Col
         )
         pasts[name] = _past(prepared, role.table, items[name])
     labels, weights, groups = _labels(prepared, table, own, walk)
-    return Batch(table, rows, roles, items, pasts, labels, weights, groups)
+    rules = {name: own.rules[name].at(rows) for name in layout.rules if name in own.rules}
+    return Batch(table, rows, roles, items, pasts, labels, weights, groups, rules)
 
 
 def hide(batch: Batch, hidden: Mapping[str, Bool[Tensor, " B"]]) -> Batch:

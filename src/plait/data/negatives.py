@@ -1,6 +1,7 @@
 """Candidates drawn against the right answer of a retrieval task: half of them popular, half of them any."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import final
 
 import torch
@@ -22,10 +23,13 @@ class Negatives:
     """The candidates' rows of the target table."""
     log_q: Float[Tensor, " rows"]
     """For every row of the target table, row 0 included, the log of the chance that a draw hits it."""
+    kinds: Mapping[str, Int[Tensor, " rows"]] = field(default_factory=dict)
+    """Rule about the task -> of what kind each row of the target table is to it."""
 
     def to(self, device: torch.device) -> "Negatives":
         """Return the same candidates on a device."""
-        return Negatives(block=self.block.to(device), log_q=self.log_q.to(device, non_blocking=True))
+        kinds = {name: numbers.to(device, non_blocking=True) for name, numbers in self.kinds.items()}
+        return Negatives(block=self.block.to(device), log_q=self.log_q.to(device, non_blocking=True), kinds=kinds)
 
 
 @final
@@ -55,6 +59,8 @@ class NegativeSampler:
             )
         self._prepared, self._table = prepared, layout.target
         self._task = task
+        rules = prepared.layout.rules
+        self._kinds = {n: kinds for n, kinds in prepared.rule_kinds.items() if n in rules and rules[n].task == task}
         self._seed = seed
         counts = popularity(prepared, task)
         rows = counts.numel() - 1
@@ -76,7 +82,8 @@ class NegativeSampler:
 
     def draw(self, epoch: int, index: int) -> Negatives:
         """Return the candidates of a step with their rows gathered."""
-        return Negatives(block=block(self._prepared, self._table, self.rows(epoch, index)), log_q=self.log_q)
+        rows = block(self._prepared, self._table, self.rows(epoch, index))
+        return Negatives(block=rows, log_q=self.log_q, kinds=self._kinds)
 
 
 def popularity(prepared: Prepared, task: str) -> Int[Tensor, " rows"]:

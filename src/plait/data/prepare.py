@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,9 @@ from plait.data.pack import matrix_shape, pack
 from plait.data.parts import assign
 from plait.data.plan import Plan
 from plait.data.relations import Relations, relate
+from plait.data.rules.judge import rules_of
+from plait.data.rules.reading import rule_columns
+from plait.data.rules.ruled import save_rules
 from plait.data.scratch import Scratch
 from plait.data.seats import Seats, arrange, history_keys
 from plait.data.slots import Seen, Slotted, most_slots
@@ -161,10 +165,14 @@ class _Preparation:
             table: read_examples(self.engine, schema, table, relations.keys[table], part, seats)
             for table, part in parts.items()
         }
+        tasks = {n: examples[t.table].layouts[n] for n, t in schema.tasks.items()}
+        rules = rules_of(self.engine, schema, relations, tasks)
+        save_rules(rules.ruled, rules.kinds, self.folder)
         packings: dict[str, Packing] = {}
         tables: dict[str, Columns] = {}
         for name in schema.tables:
             packings[name], tables[name] = self._table(name, seats, relations, parts, examples[name], facts)
+            tables[name] = replace(tables[name], rules=rules.of(name))
         histories = {
             role.history: self._history(role.history, seats, relations, parts)
             for role in seats.roles
@@ -180,15 +188,16 @@ class _Preparation:
             tables={n: t.layout for n, t in tables.items()},
             roles=seats.roles,
             paths=seats.paths,
-            tasks={n: examples[t.table].layouts[n] for n, t in schema.tasks.items()},
+            tasks=tasks,
             groups=seats.groups,
             histories=dict.fromkeys(histories, "ready"),
+            rules=rules.layouts,
         )
         plan = self._plan(layout, packings, relations, facts, notes)
         plan.save(self.folder)
         for name in relations.ids:
-            write_raw(name, self._outside(name), self.folder, joint_columns(schema, name))
-        return Prepared(final_folder, layout, tables, histories, plan, graphs=facts.edges)
+            write_raw(name, self._outside(name), self.folder, joint_columns(schema, name) | rule_columns(schema, name))
+        return Prepared(final_folder, layout, tables, histories, plan, graphs=facts.edges, rule_kinds=rules.kinds)
 
     def _table(
         self, name: str, seats: Seats, relations: Relations, parts: Parts, examples: Examples, facts: Facts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from plait.data.graph import load_edges
 from plait.data.kept_words import load_words, save_words
 from plait.data.pack import matrix_shape, turn
 from plait.data.plan import Plan
+from plait.data.rules.ruled import load_rules
 from plait.data.values import flat
 from plait.errors import CorruptError, RecipeError
 from plait.layout import Layout, TableLayout
@@ -129,7 +131,10 @@ def load(folder: Path) -> Prepared:
     tables = {name: _load_columns(folder, layout, plan.layout) for name, layout in plan.layout.tables.items()}
     histories = {name: _load_events(folder, name) for name in plan.layout.histories}
     graphs = {f.name: load_edges(f.name, folder) for t in plan.layout.tables.values() for f in t.features if f.target}
-    return Prepared(folder, plan.layout, tables, histories, plan, graphs=graphs)
+    ruled, kinds = load_rules(list(plan.layout.rules), folder)
+    for name, rule in plan.layout.rules.items():
+        tables[rule.table] = replace(tables[rule.table], rules={**tables[rule.table].rules, name: ruled[name]})
+    return Prepared(folder, plan.layout, tables, histories, plan, graphs=graphs, rule_kinds=kinds)
 
 
 def _load_columns(folder: Path, layout: TableLayout, whole: Layout) -> Columns:

@@ -17,12 +17,14 @@ from plait.data.negatives import Negatives
 from plait.encode.ids import FusedEmbedding
 from plait.layout import Group, Layout
 from plait.model.encoder import Encoder, slot
+from plait.model.ruling import Ruling
 from plait.model.tokens import token_outputs
 from plait.share.base import Sharing
 from plait.share.parting import alias, part
 from plait.tasks.base import Head, TwoTower
 from plait.tasks.relations.chain import Chain
 from plait.tasks.relations.relation import Linked, Told
+from plait.tasks.rules import TaskRule
 from plait.tasks.tokens import TokenHead
 
 __all__ = ["MultiTaskModel"]
@@ -38,6 +40,7 @@ class MultiTaskModel(nn.Module):
         sharing: the body.
         heads: one per task, in the order of `layout.tasks`.
         chain: which tasks are given which; none where not said.
+        rules: what must hold for their outcomes.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class MultiTaskModel(nn.Module):
         sharing: Sharing,
         heads: Mapping[str, Head | TwoTower | TokenHead],
         chain: Chain | None = None,
+        rules: Sequence[TaskRule] = (),
     ) -> None:
         super().__init__()
         self.layout = layout
@@ -55,6 +59,7 @@ class MultiTaskModel(nn.Module):
         self.sharing = sharing
         self.heads = nn.ModuleDict({slot(name): heads[name] for name in self.names})
         self.chain = chain or Chain({}, {})
+        self.ruling = Ruling(layout.tasks, rules)
         self._domains_in = _domain_codes(layout, sharing.domain)
 
     def head(self, task: str) -> Head | TwoTower | TokenHead:
@@ -96,8 +101,13 @@ class MultiTaskModel(nn.Module):
             found |= self._hidden(batch, group, encoded)
         return found
 
-    def outputs(self, batch: Batch) -> dict[str, Float[Tensor, "B P"]]:
-        """Predict every task of the batch's table: probabilities or values; for two-tower tasks the query's place."""
+    def outputs(self, batch: Batch, enforced: bool = True) -> dict[str, Float[Tensor, "B P"]]:
+        """Predict every task of the batch's table: probabilities or values; for two-tower tasks the query's place.
+
+        Args:
+            batch: the examples.
+            enforced: whether what rules forbid is taken out; of rankings, whoever ranks takes it out.
+        """
         found: dict[str, Tensor] = {}
         tasks = [name for group in self._groups(batch.table) for name in group.tasks]
         vectors: dict[str, Tensor] = {}
@@ -115,6 +125,7 @@ class MultiTaskModel(nn.Module):
                 found[name] = head.query(hidden).float()
             else:
                 found[name] = head.predict(linked[name].output if name in linked else head(hidden).float())
+                found[name] = self.ruling.enforce(name, found[name], batch) if enforced else found[name]
         self.chain.bound(found, self._chained())
         return found
 
@@ -137,8 +148,9 @@ class MultiTaskModel(nn.Module):
         return found
 
     def penalty(self) -> Float[Tensor, ""] | None:
-        """Return what the body adds to the objective since the last call, and forget it."""
-        return self.sharing.penalty()
+        """Return what the body and the rules add to the objective since the last call, and forget it."""
+        added = [term for term in (self.sharing.penalty(), self.ruling.take()) if term is not None]
+        return torch.stack(added).sum() if added else None
 
     def before_step(self, done: float) -> None:
         """Hear how much of the training is behind, from 0 to 1."""
@@ -233,13 +245,20 @@ class MultiTaskModel(nn.Module):
     def _batch_losses(self, batch: Batch, negatives: Mapping[str, Negatives]) -> dict[str, Tensor]:
         """Mean loss per task of a batch; tasks without a label in it are left out."""
         present = self._present(batch)
-        needed = self.chain.needed(self._listening(present))
+        ruled = self.ruling.wanted(batch) if self.training and torch.is_grad_enabled() else []
+        ruled = [name for name in ruled if name in self.names]
+        needed = self.chain.needed([*self._listening(present), *ruled])
         encoded = self.encoder(batch) if needed else {}
         vectors: dict[str, Tensor] = {}
         for group in self._groups(batch.table):
             if not needed.isdisjoint(group.tasks):
                 vectors |= self._hidden(batch, group, encoded)
         linked = self._linked({name: vectors[name] for name in self.chain.order if name in needed})
+        for name in ruled:
+            head = self.head(name)
+            assert isinstance(head, Head)
+            output = linked[name].output if name in linked else head(vectors[name]).float()
+            self.ruling.see(name, head.predict(output), batch)
         found: dict[str, Tensor] = {}
         for name in present:
             weight = batch.weights[name]
@@ -311,7 +330,10 @@ class MultiTaskModel(nn.Module):
         places = head.candidates(torch.cat([positives, sampled]))
         rows = torch.cat([items, drawn.block.rows])
         log_q = drawn.log_q.index_select(0, rows)
-        return head.losses(head.query(hidden).float(), places.float(), rows, log_q, label)
+        query, places = head.query(hidden).float(), places.float()
+        if self.training and torch.is_grad_enabled():
+            self.ruling.see_pairs(name, head, (query, places), rows, (batch, picked, drawn))
+        return head.losses(query, places, rows, log_q, label)
 
 
 def _pick(values: Tensor, picked: Tensor | None) -> Tensor:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from plait.measure import Gain, Interval, Verdict
 from plait.schema import TaskKind
 
-__all__ = ["DataReport", "Figure", "GainFigure", "Number", "Part", "Report", "TaskReport"]
+__all__ = ["DataReport", "Figure", "GainFigure", "Number", "Part", "Report", "RuleReport", "TaskReport"]
 
 
 def _null(value: object) -> object:
@@ -80,6 +80,23 @@ class TaskReport(Part):
     """What was minimised, in words: the loss, and what the recipe set beside it, such as weights and resampling."""
 
 
+class RuleReport(Part):
+    """One rule: where it forbids the outcome, which labels break it, and which predictions would."""
+
+    task: str
+    rule: str
+    classes: list[str] = Field(default_factory=list)
+    forbidden: dict[str, int] = Field(default_factory=dict)
+    """`train`, `valid`, `test` -> labelled examples to which it forbids the outcome, or some candidate."""
+    labels: dict[str, int] = Field(default_factory=dict)
+    """The same of those whose label breaks it."""
+    predictions: int = 0
+    """Of the test examples to which something is forbidden: those that were predicted against it before it was enforced."""
+    given: Number = None
+    """What was given to the forbidden outcome before, on average over these examples: a chance; of an amount, in units of
+    the mean label; of a ranking, the share of the first ten."""
+
+
 class DataReport(Part):
     """How many rows there were, and how many examples in each part."""
 
@@ -108,6 +125,8 @@ class Report(Part):
     """Mean of the tasks' gains (Δm); null where no task was trained alone."""
     hurt: list[str]
     """Tasks whose verdict is `worse`."""
+    rules: dict[str, RuleReport] = Field(default_factory=dict)
+    """What had to hold, and how often it did not."""
     warnings: list[str] = Field(default_factory=list)
     machine: str = ""
     how: dict[str, str] = Field(default_factory=dict)

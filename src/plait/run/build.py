@@ -26,9 +26,10 @@ from plait.schema import Image, Text
 from plait.share import Inputs, build_sharing
 from plait.tasks import build_chain, build_head, resampling
 from plait.tasks.base import Head
+from plait.tasks.rules import TaskRule
 from plait.tasks.tokens import TokenHead
 
-__all__ = ["build_balance", "build_media", "build_model", "build_texts", "resampled"]
+__all__ = ["build_balance", "build_media", "build_model", "build_rules", "build_texts", "resampled"]
 
 
 def build_model(recipe: Recipe, layout: Layout, encoder: Path | None = None) -> MultiTaskModel:
@@ -78,7 +79,17 @@ def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskMod
     chained = {name: head for name in chain.order if isinstance(head := heads[name], Head)}
     chain.start(chained, {name: layout.tasks[name].mean for name in chain.order})
     stated = {layout.tasks[name].table for name, head in heads.items() if isinstance(head, TokenHead) and head.listens}
-    return MultiTaskModel(layout, Encoder(layout, rows, histories, views, texts, stated, graphs), sharing, heads, chain)
+    before = Encoder(layout, rows, histories, views, texts, stated, graphs)
+    return MultiTaskModel(layout, before, sharing, heads, chain, build_rules(recipe, layout))
+
+
+def build_rules(recipe: Recipe, layout: Layout) -> list[TaskRule]:
+    """Say what must hold for the outcomes of the tasks."""
+    return [
+        TaskRule(name, rule.task, tuple(layout.rules[name].classes), rule.weight)
+        for name, rule in recipe.rules.items()
+        if name in layout.rules
+    ]
 
 
 def _target(feature: FeatureLayout, rows: Mapping[str, RowEncoder]) -> RowEncoder:

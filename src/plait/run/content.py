@@ -13,7 +13,7 @@ import plait
 from plait.data.columns import PARTS, Prepared
 from plait.measure import Gain, Outcome, combined, curve, evaluate, gain
 from plait.recipe import Recipe
-from plait.report.content import DataReport, Figure, GainFigure, Report, TaskReport
+from plait.report.content import DataReport, Figure, GainFigure, Report, RuleReport, TaskReport
 from plait.report.figures import Cosine, DataSummary, Figures, Gate, LabelSummary, Weights
 from plait.run.objective import objective
 from plait.run.why import transfer_of
@@ -39,6 +39,7 @@ class Measured:
         seconds: `prepare`, `train`, `evaluate`, `alone`, `trees`.
         parameters: learned numbers of the joint model.
         warnings: sentences for the reader.
+        rules: what had to hold, and how often it did not.
     """
 
     joint: Mapping[str, Outcome]
@@ -49,6 +50,7 @@ class Measured:
     seconds: Mapping[str, float]
     parameters: int
     warnings: list[str] = field(default_factory=list)
+    rules: Mapping[str, RuleReport] = field(default_factory=dict)
 
 
 def metric_of(recipe: Recipe, task: str) -> str:
@@ -77,6 +79,7 @@ def report_of(recipe: Recipe, prepared: Prepared, measured: Measured) -> Report:
         tasks=tasks,
         gain=None if math.isnan(mean) else mean,
         hurt=[name for name, found in gains.items() if found.verdict == "worse"],
+        rules=dict(measured.rules),
         warnings=measured.warnings,
         machine=f"{platform.machine()}, {os.cpu_count()} cores, {measured.fitted.device}, {measured.fitted.precision}",
         how=_how(recipe, measured),

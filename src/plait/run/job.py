@@ -18,6 +18,7 @@ from plait.run.manifest import NAME, PHASES, write_file
 from plait.run.phase import Trained, only, train_phase
 from plait.run.progress import Tell
 from plait.run.resolve import Resolved, resolve
+from plait.run.rules import rule_reports
 from plait.run.run import Run
 from plait.run.watching import watching
 from plait.run.write import write_run
@@ -104,6 +105,7 @@ def _train_all(
         seconds=seconds,
         parameters=sum(p.numel() for p in joint.model.parameters()),
         warnings=list(prepared.plan.notes),
+        rules=rule_reports(joint.model, prepared),
     )
     return measured, joint
 

@@ -1,6 +1,6 @@
 """What a model says about the rows of a part: predictions beside labels, as arrays for `plait.measure`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, final
 
 import numpy as np
@@ -67,15 +67,24 @@ class Scorer:
             found[name] = self._outcome(name, source, wanted, outputs[name].index_select(0, places))
         return found
 
-    def outputs(self, table: str, rows: Tensor, tasks: Sequence[str], columns: Columns | None = None) -> dict[str, Tensor]:
+    def outputs(
+        self, table: str, rows: Tensor, tasks: Sequence[str], columns: Columns | None = None, enforced: bool = True
+    ) -> dict[str, Tensor]:
         """Return what the heads of some tasks give for rows of a table, on the CPU: predictions, or places of queries.
 
         No rows give outputs of no rows, as wide as ever.
+
+        Args:
+            table: the table.
+            rows: row numbers.
+            tasks: which tasks.
+            columns: other rows of the table than the prepared ones.
+            enforced: whether what rules forbid is taken out.
         """
         parts: dict[str, list[Tensor]] = {name: [] for name in tasks}
         for batch in self.batches(table, rows, columns):
             with torch.no_grad():
-                given = self.model.outputs(batch)
+                given = self.model.outputs(batch, enforced)
             for name in tasks:
                 parts[name].append(given[name].cpu())
         return {name: _joined(chunks) for name, chunks in parts.items()}
@@ -91,6 +100,16 @@ class Scorer:
                 yield gather(self.prepared, table, chunk, columns).to(self.device)
         finally:
             self.model.train(was)
+
+    def forbidden(self, task: str, columns: Columns, rows: Tensor) -> Tensor | None:
+        """Return which candidates rules forbid to some rows, `[rows, candidates + 1]`; None where no rule says anything."""
+        found: Tensor | None = None
+        for name, kinds in self.prepared.rule_kinds.items():
+            rule = self.prepared.layout.rules.get(name)
+            if rule is not None and rule.task == task and name in columns.rules:
+                pairs = columns.rules[name].at(rows).pairs(kinds)
+                found = pairs if found is None else found | pairs
+        return found
 
     def candidates(self, task: str) -> Tensor:
         """Return the places of all rows of a two-tower task's target table, row 0 included: `[rows + 1, R]`."""
@@ -121,7 +140,7 @@ class Scorer:
         if task.kind == "relatedness" and bool((columns.labels[name][1:, 0] == 0).any()):
             return Outcome(self._pair_scores(name, output, right), label, weight, unit)
         others = self._others(name, columns, rows, right) if name in columns.questions else None
-        rank, top = self._ranks(name, output, right, others)
+        rank, top = self._ranks(name, output, right, others, lambda some: self.forbidden(name, columns, rows[some]))
         return Outcome(
             np.empty((len(rows), 0)), label, weight, unit, rank, top, self.prepared.tables[task.target or ""].layout.rows
         )
@@ -147,7 +166,12 @@ class Scorer:
         return answers.others(columns.questions[name].index_select(0, rows), right)
 
     def _ranks(
-        self, name: str, queries: Tensor, right: Tensor, others: tuple[Tensor, Tensor] | None = None
+        self,
+        name: str,
+        queries: Tensor,
+        right: Tensor,
+        others: tuple[Tensor, Tensor] | None,
+        forbidden: Callable[[slice], Tensor | None],
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rank the right item among the whole catalogue, in chunks of queries; ties count half.
 
@@ -156,6 +180,7 @@ class Scorer:
             queries: places of the queries.
             right: row number of each query's right answer.
             others: which query, by place, and row number of candidates that do not count against its right answer.
+            forbidden: gives which candidates rules forbid to a run of the queries.
         """
         places, head = self.candidates(name), self.model.head(name)
         assert isinstance(head, TwoTower)
@@ -164,6 +189,8 @@ class Scorer:
             with torch.no_grad():
                 scores = head.scores(query.to(self.device), places)
             scores[:, 0] = -torch.inf
+            if (out := forbidden(slice(done, done + len(query)))) is not None:
+                scores.masked_fill_(out.to(self.device), -torch.inf)
             item = item.to(self.device)
             tops.append(scores.topk(min(_TOP, scores.shape[1] - 1), dim=1).indices.cpu())
             if others is not None:

@@ -45,7 +45,9 @@ def only(prepared: Prepared, task: str) -> Prepared:
     """Return prepared tables in which there is one task."""
     layout = prepared.layout
     groups = [g.model_copy(update={"tasks": [task]}) for g in layout.groups if task in g.tasks]
-    return replace(prepared, layout=layout.model_copy(update={"tasks": {task: layout.tasks[task]}, "groups": groups}))
+    rules = {name: rule for name, rule in layout.rules.items() if rule.task == task}
+    update = {"tasks": {task: layout.tasks[task]}, "groups": groups, "rules": rules}
+    return replace(prepared, layout=layout.model_copy(update=update))
 
 
 def train_phase(recipe: Recipe, prepared: Prepared, folder: Path, resume: bool, watch: Watch) -> Trained:

@@ -90,24 +90,24 @@ def predict(run: Run, rows: pa.Table, of: str | None, files: Path | None = None)
         if isinstance(run.model.head(task), TokenHead):
             found |= _of_tokens(run, task, outputs[task], columns, rows)
         else:
-            found |= _named(run, task, outputs[task])
+            found |= _named(run, task, outputs[task], columns)
     return pa.table(found)
 
 
-def _named(run: Run, task: str, output: Tensor) -> dict[str, pa.Array]:
+def _named(run: Run, task: str, output: Tensor, columns: Columns) -> dict[str, pa.Array]:
     """Turn outputs into columns: `task`, beside it one per class or quantile; for two towers the best ids."""
     head = run.model.head(task)
     if isinstance(head, TwoTower):
-        return {task: _best(run, task, output)}
+        return {task: _best(run, task, output, columns)}
     assert isinstance(head, Head)
     if len(head.columns) == 1 or run.layout.tasks[task].kind == "regression":
         further = {f"{task}.{name}": pa.array(output[:, i].numpy()) for i, name in enumerate(head.columns) if i}
         return {task: pa.array(output[:, 0].numpy()), **further}
-    columns = {f"{task}.{name}": pa.array(output[:, i].numpy()) for i, name in enumerate(head.columns)}
+    chances = {f"{task}.{name}": pa.array(output[:, i].numpy()) for i, name in enumerate(head.columns)}
     if run.layout.tasks[task].kind != "multilabel":
         best = output.argmax(1).tolist() if len(output) else []
-        return {task: pa.array([head.columns[i] for i in best], pa.string()), **columns}
-    return columns
+        return {task: pa.array([head.columns[i] for i in best], pa.string()), **chances}
+    return chances
 
 
 def _of_tokens(run: Run, task: str, output: Tensor, columns: Columns, rows: pa.Table) -> dict[str, pa.Array]:
@@ -121,17 +121,21 @@ def _of_tokens(run: Run, task: str, output: Tensor, columns: Columns, rows: pa.T
     return {task: pa.array((surprise / count.clamp(min=1)).exp().numpy(), mask=(count == 0).numpy())}
 
 
-def _best(run: Run, task: str, queries: Tensor) -> pa.Array:
-    """Return the outside ids of the best candidates of each query, best first."""
+def _best(run: Run, task: str, queries: Tensor, columns: Columns) -> pa.Array:
+    """Return the outside ids of the best candidates that no rule forbids to each query, best first; NULL for none."""
     head, target = run.model.head(task), run.layout.tasks[task].target
     assert isinstance(head, TwoTower) and target is not None
     places = run.scorer.candidates(task)
     best = [torch.empty(0, min(_BEST, len(places) - 1), dtype=torch.int64)]
-    for query in torch.split(queries, 1024) if len(queries) else ():
+    numbers = torch.arange(1, len(queries) + 1)
+    for query, rows in zip(torch.split(queries, 1024), torch.split(numbers, 1024), strict=True) if len(queries) else ():
         with torch.no_grad():
             scores = head.scores(query, places)
         scores[:, 0] = -torch.inf
-        best.append(scores.topk(min(_BEST, scores.shape[1] - 1), dim=1).indices)
-    rows = torch.cat(best)
-    ids = run.prepared.raw(target, rows.flatten())[run.prepared.plan.id_column(target)].combine_chunks()
-    return pa.FixedSizeListArray.from_arrays(ids, rows.shape[1])
+        if (out := run.scorer.forbidden(task, columns, rows)) is not None:
+            scores.masked_fill_(out, -torch.inf)
+        top = scores.topk(min(_BEST, scores.shape[1] - 1), dim=1)
+        best.append(top.indices.masked_fill(top.values == -torch.inf, 0))
+    found = torch.cat(best)
+    ids = run.prepared.raw(target, found.flatten())[run.prepared.plan.id_column(target)].combine_chunks()
+    return pa.FixedSizeListArray.from_arrays(ids, found.shape[1])

@@ -1,12 +1,16 @@
 """Examples that are in no table: a user with each of some items, scored for every task in one batch."""
 
+from pathlib import Path
 from typing import final
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.data.columns import Columns
+from plait.data.engine import Engine
+from plait.data.rules.judge import rules_of_rows
 from plait.run.run import Run
 from plait.serve.shape import Pairing
 
@@ -59,6 +63,7 @@ class Pairs:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._engine = Engine(Path())
 
     def outputs(self, table: str, keys: dict[str, Int[Tensor, " B"]], tasks: list[str]) -> dict[str, Float[Tensor, "B _"]]:
         """Run tasks of a table on new examples.
@@ -72,6 +77,17 @@ class Pairs:
         columns = self._columns(table, keys, size)
         return self._run.scorer.outputs(table, torch.arange(1, size + 1), tasks, columns)
 
+    def forbidden(self, table: str, keys: dict[str, Int[Tensor, " B"]], task: str) -> Int[Tensor, " n"]:
+        """Return the candidates that rules forbid to one new example of a retrieval task.
+
+        Args:
+            table: the example's table.
+            keys: key column -> the one row number it leads to.
+            task: the task.
+        """
+        out = self._run.scorer.forbidden(task, self._columns(table, keys, 1), torch.tensor([1]))
+        return torch.empty(0, dtype=torch.int64) if out is None else out[0].nonzero()[:, 0]
+
     def _columns(self, table: str, keys: dict[str, Tensor], size: int) -> Columns:
         known = self._run.prepared.tables[table]
         matrix = torch.zeros(size + 1, known.matrix.shape[1], dtype=torch.int32)
@@ -80,4 +96,6 @@ class Pairs:
         vectors = {name: vector.new_zeros(size + 1, vector.shape[1]) for name, vector in known.vectors.items()}
         part = torch.zeros(size + 1, dtype=torch.uint8)
         words = {name: kept.without_rows(size) for name, kept in known.words.items()}
-        return Columns(known.layout, matrix, vectors, {}, {}, part, words=words)
+        numbers = {key: rows.numpy().astype(np.int32) for key, rows in keys.items()}
+        rules = rules_of_rows(self._run.prepared, table, size, numbers, {}, self._engine)
+        return Columns(known.layout, matrix, vectors, {}, {}, part, words=words, rules=rules)

@@ -92,8 +92,10 @@ class Ranker:
     ) -> tuple[list[int], list[float]]:
         head = self._run.model.head(task)
         assert isinstance(head, TwoTower)
-        query = self._pairs.outputs(pairing.table, {pairing.user_key: torch.tensor([user])}, [task])[task]
-        found = self._places.best(task, query, count, excluded)
+        keys = {pairing.user_key: torch.tensor([user])}
+        query = self._pairs.outputs(pairing.table, keys, [task])[task]
+        forbidden = self._pairs.forbidden(pairing.table, keys, task)
+        found = self._places.best(task, query, count, torch.cat([excluded, forbidden]))
         rows = found.rows[0][found.rows[0] > 0]
         with torch.no_grad():
             scores = head.pair_scores(query.expand(len(rows), -1), self._places.of_task(task).index_select(0, rows))

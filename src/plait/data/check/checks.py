@@ -13,6 +13,7 @@ from plait.data.check.graphs import check_graphs
 from plait.data.check.histories import check_histories
 from plait.data.check.labels import check_labels
 from plait.data.check.leaks import check_leaks
+from plait.data.check.rules import check_rules
 from plait.data.check.split import check_split, check_unseen
 from plait.data.check.tables import check_columns, check_ids, check_keys, check_types, open_tables
 from plait.data.check.values import check_constants, check_numbers, check_texts, check_times
@@ -38,6 +39,7 @@ _CHECKS = (
     check_histories,
     check_split,
     check_graphs,
+    check_rules,
     check_delays,
     check_unseen,
 )
@@ -53,7 +55,7 @@ def check(schema: Schema, base: Path, tell: Callable[[str, int, int], None] | No
 
     Returns:
         One finding per check and table, column or task, in a fixed order: files, columns, types, ids, keys, numbers,
-        constants, texts, times, labels, chains, leaks, histories, split, graphs, delays, unseen values.
+        constants, texts, times, labels, chains, leaks, histories, split, graphs, rules, delays, unseen values.
     """
     findings: list[Finding] = []
     with Engine(base) as engine:
