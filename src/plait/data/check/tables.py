@@ -83,7 +83,7 @@ def _named(schema: Schema, name: str) -> Iterator[tuple[str, str]]:
         if isinstance(feature, Text) and feature.of is not None:
             parts = places_of(schema.tables, place, feature.of)
             yield from ((f"`features.{place}`", part.column) for part in parts if part.table == name)
-        elif owner == name and feature.kind != "history":
+        elif owner == name and feature.kind not in ("history", "graph"):
             yield f"`features.{place}`", column
     for task_name, task in schema.tasks.items():
         if task.table == name and task.group is not None:
