@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -71,17 +72,15 @@ def apply(
         engine.add(table, rows)
         keys = _keys(engine, prepared, table)
         examples = apply_examples(engine, plan, table, keys, prepared.layout.tasks)
-        packing = _packing(engine, prepared, table, keys, examples)
-        packing.folder = files
+        packing = replace(_packing(engine, prepared, table, keys, examples), folder=files)
         _freeze(engine, prepared, packing, layout := frozen.model_copy(update={"rows": rows.num_rows}))
         found = vectors(packing, engine, texts, media, None, {f.name: f.dim for f in frozen.features if f.dim})
         read = words(packing, engine, texts, [n for n, w in prepared.tables[table].words.items() if w.offsets is not None])
         lay_tags(examples, read)
-        own = {column: engine.column(table, column) for column in engine.columns(table)}
         relations = kinds_of_facts(engine, plan.schema, plan.codes, prepared.graphs, table)
         matrix = np.empty(matrix_shape(layout), np.int32)
         deque(pack(engine, packing, layout, matrix), maxlen=0)
-        rules = rules_of_rows(prepared, table, rows.num_rows, keys, own, engine)
+        rules = rules_of_rows(prepared, table, rows.num_rows, keys, {c: rows[c] for c in rows.column_names}, engine)
     return Columns(
         layout,
         torch.from_numpy(matrix),

@@ -108,7 +108,6 @@ class Batch:
     """Ranking task -> which list each example belongs to; an example without a list is a list of its own."""
     turn: int = 0
     """A number of its own for each batch of training, for what is drawn on the way; 0 in evaluation."""
-
     rules: Mapping[str, Ruled] = field(default_factory=dict)
     """Rule about a task of these examples -> what it forbids each of them."""
 
@@ -174,7 +173,7 @@ def gather(prepared: Prepared, table: str, rows: Int[Tensor, " B"], columns: Col
         pasts[name] = _past(prepared, role.table, items[name])
     labels, weights, groups = _labels(prepared, table, own, walk)
     rules = {name: own.rules[name].at(rows) for name in layout.rules if name in own.rules}
-    return Batch(table, rows, roles, items, pasts, labels, weights, groups, rules)
+    return Batch(table, rows, roles, items, pasts, labels, weights, groups, rules=rules)
 
 
 def hide(batch: Batch, hidden: Mapping[str, Bool[Tensor, " B"]]) -> Batch:
