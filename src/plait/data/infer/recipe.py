@@ -165,7 +165,7 @@ def _settings(guess: Guess) -> list[str]:
     tables = {task.table for task in guess.tasks}
     model: list[_Line] = [
         ("  width: 16", "length of the vector learned for an id or category"),
-        ("  sharing: {kind: mmoe}", "what tasks share: shared_bottom, mmoe or ple; separate shares nothing"),
+        ("  sharing: {kind: mmoe}", "what tasks share: shared_bottom, mmoe, ple, home …; separate shares nothing"),
         ("  tower: [64]", "layers of each task's own part"),
     ]
     if texts:
@@ -178,8 +178,9 @@ def _settings(guess: Guess) -> list[str]:
     if len(tables) > 1:
         mix = "whose turn it is: joint reads every table in each step; alternate, proportional"
         train.append(("  mix: joint", f"the tasks live in {len(tables)} tables; {mix}"))
-    balance = "balance: {kind: uncertainty}  # how much each task moves what is shared; or: average, upgrad"
-    return ["model:", *_aligned(model), balance, "train:", *_aligned(train)]
+    balance = "balance: {kind: uncertainty}  # how much each task moves what is shared; or: average, db_mtl, upgrad …"
+    more = "# every way to share and to balance, with its paper and when to prefer it: docs/methods.md"
+    return [more, "model:", *_aligned(model), balance, "train:", *_aligned(train)]
 
 
 def _batch(guess: Guess, tables: set[str]) -> int:
