@@ -66,7 +66,7 @@ def _part(part: str, plan: Plan, found: dict[str, Any]) -> dict[str, Any]:
     if part == "balancing":
         return balancing(plan)
     if part == "encoding":
-        return encoding(plan, found["capacity"])
+        return encoding(plan)
     torch.set_num_threads(plan.threads)
     recipe = generated_recipe(generated(plan.cache, plan.rows), batch=plan.batch)
     measured = {

@@ -20,21 +20,19 @@ from plait.encode.text.read import read_texts
 
 __all__ = ["encoding"]
 
+LIBRARIES = ("sentence-transformers", "plait", "matrix product")
 PEER = "sentence-transformers==6.2.0"
 _MODEL = "all-MiniLM-L6-v2"
 _TOKENS = 256
 _DATA = ROOT.parent / "shared" / "data"
+_STEP = 8
+"""What the number of texts is a multiple of."""
 _LONG = 500
 """Characters from which on a review counts as long."""
 
 
-def encoding(plan: Plan, capacity: dict[str, float]) -> dict[str, Any]:
-    """Race on product titles and on long reviews.
-
-    Args:
-        plan: how long.
-        capacity: what `bench.machine.capacity` found, for the share of the machine's limit.
-    """
+def encoding(plan: Plan) -> dict[str, Any]:
+    """Race on product titles and on long reviews, beside bf16 matrix products that take as many operations."""
     if not _DATA.is_dir():
         print(f"  no texts in {_DATA}: left out")
         return {}
@@ -44,19 +42,22 @@ def encoding(plan: Plan, capacity: dict[str, float]) -> dict[str, Any]:
     for name, texts in (("titles", titles(plan.titles)), ("long reviews", reviews(plan.reviews))):
         path = plan.cache / f"{name.replace(' ', '-')}.json"
         path.write_text(json.dumps(texts), encoding="utf-8")
-        contestants = [_contestant(library, model, path, site, plan) for library in ("sentence-transformers", "plait")]
-        rates = race(contestants, plan.rounds, 1e9, 32, plan.threads, len(texts))
-        peer, own = (np.load(_out(path, c.name)) for c in contestants)
-        alike = (peer * own).sum(1) / np.linalg.norm(peer, axis=1) / np.linalg.norm(own, axis=1)
         tokens, work = arithmetic(loaded, texts)
+        common: list[str | Path] = ["--model", model, "--texts", path, "--site", site, "--work", str(work)]
+        common += ["--threads", str(plan.threads)]
+        contestants = [_contestant(library, path, common) for library in LIBRARIES]
+        rates = race(contestants, plan.rounds, 1e9, _STEP, plan.threads, len(texts))
+        peer, own = (np.load(_out(path, library)) for library in LIBRARIES[:2])
+        alike = (peer * own).sum(1) / np.linalg.norm(peer, axis=1) / np.linalg.norm(own, axis=1)
         ratio = rates["plait"]["best"] / rates["sentence-transformers"]["best"]
         found[name] = {
             "rates": rates,
             "texts": len(texts),
+            "threads": plan.threads,
             "tokens": tokens,
             "flops": work,
             "ratio": ratio,
-            "share": rates["plait"]["best"] * work / (1e9 * capacity["bf16"]),
+            "share": rates["plait"]["best"] / rates["matrix product"]["best"],
             "cosine_min": float(alike.min()),
             "cosine_mean": float(alike.mean()),
         }
@@ -97,10 +98,9 @@ def _texts(path: Path, column: str, least: int = 1) -> list[str]:
     return [text for text in found.to_pylist() if text is not None and len(text) >= least]
 
 
-def _contestant(library: str, model: Path, texts: Path, site: Path, plan: Plan) -> Contestant:
-    options: list[str | Path] = ["--library", library, "--model", model, "--texts", texts, "--site", site]
-    options += ["--out", _out(texts, library), "--threads", str(plan.threads)]
-    return Contestant(library, module("bench.contestants.encoder", *options))
+def _contestant(library: str, texts: Path, common: list[str | Path]) -> Contestant:
+    own: list[str | Path] = ["--library", library, "--out", _out(texts, library)]
+    return Contestant(library, module("bench.contestants.encoder", *own, *common))
 
 
 def _out(texts: Path, library: str) -> Path:

@@ -204,7 +204,7 @@ def _balancing(part: Mapping[str, Any]) -> list[str]:
 def _encoding(part: Mapping[str, Any]) -> list[str]:
     """Write how fast texts are encoded."""
     first = next(iter(part.values()))
-    names = list(first["rates"])
+    names = [name for name in first["rates"] if name != "matrix product"]
     rows = [
         f"| {name}: {one['texts']:,} of {one['tokens']:.0f} tokens | "
         + " | ".join(f"{one['rates'][who]['best']:,.0f}" for who in names)
@@ -215,10 +215,15 @@ def _encoding(part: Mapping[str, Any]) -> list[str]:
         "## Encoding texts, frozen, texts per second",
         "",
         "all-MiniLM-L6-v2 on product titles and on reviews of 500 characters and more, read up to 256 tokens.",
-        "sentence-transformers has its own defaults and the same weights, torch and threads. The share is of the machine's",
-        "bf16 matrix product, padding not counted; the cosine is the least between the two vectors of a text.",
+        f"sentence-transformers has its own defaults and the same weights and torch; {_threads(first['threads'])} each.",
+        "The share is of bf16 matrix products that take as many operations, padding not counted, in turns of their own; the",
+        "cosine is the least between the two vectors of a text.",
         "",
         "| | " + " | ".join(names) + " | ratio | share | cosine |",
         "|---|" + "---|" * (len(names) + 3),
         *rows,
     ]
+
+
+def _threads(count: int) -> str:
+    return "one thread" if count == 1 else f"{count} threads"

@@ -6,19 +6,19 @@ from typing import final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float16, Int64
+from jaxtyping import Bool, Float, Float16, Int
 from torch import Tensor
 
 from plait.encode.precision import has_bfloat16
+from plait.encode.text.chunks import cut, pad
 from plait.encode.text.find import find_model, fingerprint, width_of
 from plait.encode.text.load import Pretrained, load_pretrained
 from plait.encode.text.pool import pool
-from plait.encode.text.read import Windows, batches, clean, padded, read_texts
+from plait.encode.text.read import Windows, clean, read_texts
 from plait.encode.text.settings import Text
 
 __all__ = ["FrozenText"]
 
-Numbers = Int64[np.ndarray, "_"]
 Tell = Callable[[str, int, int], None]
 
 
@@ -81,8 +81,9 @@ class FrozenText:
         windows = read_texts(loaded, said, self.settings.max_tokens, self.settings.long)
         sums = np.zeros((len(texts), self.dim), dtype=np.float32)
         left = np.bincount(windows.texts, minlength=len(texts))
-        lots = list(batches(windows.lengths, self.batch_tokens))
-        for some, found in zip(lots, self._encode_lots(loaded, windows, lots), strict=True):
+        lots = cut(torch.from_numpy(windows.lengths), self.batch_tokens)
+        for lot, found in zip(lots, self._encode_lots(loaded, windows, lots), strict=True):
+            some = lot.numpy()
             np.add.at(sums, windows.texts[some], found * windows.lengths[some, None])
             np.subtract.at(left, windows.texts[some], 1)
             if tell is not None:
@@ -91,16 +92,17 @@ class FrozenText:
         return (sums / np.where(norms > 0, norms, 1)).astype(np.float16)
 
     def _encode_lots(
-        self, loaded: Pretrained, windows: Windows, lots: list[Numbers]
+        self, loaded: Pretrained, windows: Windows, lots: list[Int[Tensor, "_"]]
     ) -> Iterator[Float[np.ndarray, "_ dim"]]:
         """Encode lots of windows, on a processor one on each core.
 
         Between its products a lot holds too little work for two cores, and cores that wait for each other at every product
         stand still whenever another process has one of them.
         """
+        ids, starts, lengths = (torch.from_numpy(part) for part in (windows.ids, windows.starts[:-1], windows.lengths))
 
-        def encode(some: Numbers) -> Float[np.ndarray, "_ dim"]:
-            return self._encode(loaded, *padded(windows, some, loaded.pad)).cpu().numpy()
+        def encode(some: Int[Tensor, "_"]) -> Float[np.ndarray, "_ dim"]:
+            return self._encode(loaded, *pad(ids, starts[some], lengths[some], loaded.pad)).cpu().numpy()
 
         cores = torch.get_num_threads()
         if self.device.type != "cpu" or min(cores, len(lots)) < 2:
@@ -114,11 +116,10 @@ class FrozenText:
             torch.set_num_threads(cores)
 
     @torch.inference_mode()
-    def _encode(self, loaded: Pretrained, tokens: Tensor, seen: Tensor | None) -> Float[Tensor, "B dim"]:
-        tokens = tokens.to(self.device)
-        seen = None if seen is None else seen.to(self.device)
-        states: Tensor = loaded.model(input_ids=tokens, attention_mask=seen).last_hidden_state
-        return pool(states.float(), torch.ones_like(tokens) if seen is None else seen, loaded.pooling)
+    def _encode(self, loaded: Pretrained, tokens: Int[Tensor, "B L"], seen: Bool[Tensor, "B L"]) -> Float[Tensor, "B dim"]:
+        mask = None if seen.all() else seen.long().to(self.device)
+        states: Tensor = loaded.model(input_ids=tokens.to(self.device), attention_mask=mask).last_hidden_state
+        return pool(states.float(), seen.long().to(self.device), loaded.pooling)
 
     def _load(self) -> Pretrained:
         if self._loaded is None:

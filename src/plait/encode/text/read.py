@@ -1,19 +1,17 @@
-"""Texts → token numbers, long ones cut or in windows; rows of like length → padded batches."""
+"""Texts → token numbers, long ones cut or in windows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Int32, Int64
-from torch import Tensor
 
 from plait.encode.text.joint import parted
 from plait.encode.text.load import Pretrained
 from plait.errors import RecipeError
 
-__all__ = ["Windows", "batches", "clean", "need_windows", "padded", "read_texts"]
+__all__ = ["Windows", "clean", "need_windows", "read_texts"]
 
 
 @dataclass(frozen=True)
@@ -88,44 +86,3 @@ def need_windows(loaded: Pretrained, long: Literal["cut", "pool"]) -> None:
             "`model.text.long: pool` should be asked of a model with a tokenizer.json, because others cannot cut a text "
             f"into windows. Found a {type(loaded.tokenizer).__name__}. Say `long: cut`."
         )
-
-
-def batches(lengths: Int64[np.ndarray, " windows"], tokens: int) -> Iterator[Int64[np.ndarray, " some"]]:
-    """Cut windows into batches of like length, the longest first, so that little padding is read.
-
-    Args:
-        lengths: of the windows; those of none are left out.
-        tokens: how many a batch holds at most, padding included, unless one window alone holds more.
-
-    Yields:
-        Numbers of windows. Where those of the very same length fill half a batch, no other stands with them.
-    """
-    order = np.argsort(-lengths, kind="stable")
-    falling = -lengths[order]
-    at, end = 0, int(np.searchsorted(falling, 0))
-    while at < end:
-        longest = -int(falling[at])
-        most = min(end, at + max(1, tokens // longest))
-        same = int(np.searchsorted(falling, -longest, side="right"))
-        stop = same if same < most and 2 * (same - at) * longest >= tokens else most
-        yield order[at:stop]
-        at = stop
-
-
-def padded(windows: Windows, some: Int64[np.ndarray, " some"], pad: int) -> tuple[Tensor, Tensor | None]:
-    """Lay windows into rows of one length, padded at the end.
-
-    Args:
-        windows: which hold them.
-        some: their numbers.
-        pad: a token number to fill with.
-
-    Returns:
-        Token numbers [some, longest] and 1 where a token stands, or None where one stands everywhere.
-    """
-    lengths = windows.lengths[some]
-    steps = np.arange(int(lengths.max()))
-    seen = steps < lengths[:, None]
-    places = np.minimum(windows.starts[some][:, None] + steps, len(windows.ids) - 1)
-    ids = torch.from_numpy(np.where(seen, windows.ids[places], pad).astype(np.int64))
-    return ids, None if seen.all() else torch.from_numpy(seen.astype(np.int64))

@@ -1,12 +1,9 @@
-"""Texts become windows of tokens, windows become batches with little padding."""
+"""Texts become windows of tokens."""
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from plait.encode.text.load import Pretrained, load_pretrained
-from plait.encode.text.read import Windows, batches, clean, padded, read_texts
+from plait.encode.text.read import clean, read_texts
 from plait.errors import RecipeError
 from support.encoders import tiny_model
 
@@ -42,31 +39,6 @@ def test_windows_need_a_tokenizer_that_gives_them(loaded: Pretrained, monkeypatc
     monkeypatch.setattr(type(loaded.tokenizer), "is_fast", False)
     with pytest.raises(RecipeError, match=r"`model.text.long: pool` should be asked of .*Say `long: cut`"):
         read_texts(loaded, ["good"], 8, "pool")
-
-
-@given(st.lists(st.integers(0, 90), max_size=60), st.integers(1, 200))
-def test_batches_hold_every_window_once(lengths: list[int], tokens: int) -> None:
-    sizes = np.array(lengths, np.int64)
-    found = list(batches(sizes, tokens))
-    assert sorted(n for some in found for n in some) == [n for n, size in enumerate(lengths) if size]
-    for some in found:
-        assert len(some) == 1 or sizes[some].max() * len(some) <= tokens
-    longest = [sizes[some].max() for some in found]
-    assert longest == sorted(longest, reverse=True)
-
-
-def test_like_lengths_stand_alone_where_they_fill_half_a_batch() -> None:
-    found = [some.tolist() for some in batches(np.array([4, 5, 5, 5, 4, 1]), 24)]
-    assert found == [[1, 2, 3], [0, 4, 5]]
-
-
-def test_padding_stands_at_the_end_and_only_where_needed() -> None:
-    windows = Windows(np.arange(1, 8, dtype=np.int32), np.array([0, 3, 5, 7]), np.array([0, 1, 2]))
-    ids, seen = padded(windows, np.array([0, 2]), 9)
-    assert ids.tolist() == [[1, 2, 3], [6, 7, 9]]
-    assert seen is not None
-    assert seen.tolist() == [[1, 1, 1], [1, 1, 0]]
-    assert padded(windows, np.array([1, 2]), 9)[1] is None
 
 
 def test_texts_are_made_fit_for_a_tokenizer() -> None:
