@@ -10,7 +10,7 @@ import torch
 from bench.contestants.turns import take_turns
 from plait.data.prepare import prepare
 from plait.recipe import load_recipe
-from plait.run.build import build_balance, build_model
+from plait.run.build import build_balance, build_model, build_texts
 from plait.train.job import Job
 from plait.train.judge import Judge
 from plait.train.memory import kept_memory
@@ -27,7 +27,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     recipe = load_recipe(asked.recipe, asked.set)
-    prepared = prepare(recipe.schema_, asked.recipe.parent, asked.cache)
+    prepared = prepare(recipe.schema_, asked.recipe.parent, asked.cache, build_texts(recipe))
     device = torch.device("cpu")
     torch.manual_seed(recipe.seed)
     model = build_model(recipe, prepared.layout).train()

@@ -2,5 +2,6 @@
 
 from plait.model.encoder import Encoder, HistoryRole
 from plait.model.multi_task import MultiTaskModel
+from plait.model.task_texts import TaskTexts
 
-__all__ = ["Encoder", "HistoryRole", "MultiTaskModel"]
+__all__ = ["Encoder", "HistoryRole", "MultiTaskModel", "TaskTexts"]

@@ -18,6 +18,7 @@ from plait.encode.ids import FusedEmbedding
 from plait.layout import Group, Layout
 from plait.model.encoder import Encoder, slot
 from plait.model.ruling import Ruling
+from plait.model.task_texts import TaskTexts
 from plait.model.tokens import token_outputs
 from plait.share.base import Sharing
 from plait.share.parting import alias, part
@@ -41,6 +42,7 @@ class MultiTaskModel(nn.Module):
         heads: one per task, in the order of `layout.tasks`.
         chain: which tasks are given which; none where not said.
         rules: what must hold for their outcomes.
+        own_texts: what tasks read of texts with adapters of their own; nothing where not said.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class MultiTaskModel(nn.Module):
         heads: Mapping[str, Head | TwoTower | TokenHead],
         chain: Chain | None = None,
         rules: Sequence[TaskRule] = (),
+        own_texts: TaskTexts | None = None,
     ) -> None:
         super().__init__()
         self.layout = layout
@@ -60,6 +63,7 @@ class MultiTaskModel(nn.Module):
         self.heads = nn.ModuleDict({slot(name): heads[name] for name in self.names})
         self.chain = chain or Chain({}, {})
         self.ruling = Ruling(layout.tasks, rules)
+        self.own_texts = own_texts
         self._domains_in = _domain_codes(layout, sharing.domain)
 
     def head(self, task: str) -> Head | TwoTower | TokenHead:
@@ -181,6 +185,8 @@ class MultiTaskModel(nn.Module):
             if name not in vectors:
                 relation = self.chain.relation(name)
                 own[number] += [*self.sharing.own(number), *(() if relation is None else relation.parameters())]
+                if self.own_texts is not None and self.encoder.texts is not None:
+                    own[number] += [*self.own_texts.own(name), *self.encoder.texts.own(number)]
         return own
 
     def private_tensors(self) -> list[list[nn.Parameter]]:
@@ -213,7 +219,11 @@ class MultiTaskModel(nn.Module):
     def _hidden(self, batch: Batch, group: Group, encoded: Mapping[str, Tensor]) -> dict[str, Tensor]:
         numbers = [self.names.index(name) for name in group.tasks]
         vectors = self.sharing(self.encoder.joint_input(batch, group, encoded), numbers, self._domains(batch, group))
-        return dict(zip(group.tasks, vectors, strict=True))
+        found = dict(zip(group.tasks, vectors, strict=True))
+        if self.own_texts is not None and self.encoder.texts is not None:
+            more = self.own_texts(self.encoder.texts, batch, group.tasks, numbers)
+            found |= {name: found[name] + own for name, own in zip(group.tasks, more, strict=True) if own is not None}
+        return found
 
     def _domains(self, batch: Batch, group: Group) -> Int[Tensor, "B"] | None:
         """Return each example's domain where the body asks for it: 0 where it is unknown, or these tasks may not see it."""

@@ -19,7 +19,7 @@ from plait.encode.text.frozen import FrozenText
 from plait.encode.text.live import LiveText
 from plait.encode.text.tokens import TextTokens
 from plait.layout import FeatureLayout, Layout
-from plait.model import Encoder, HistoryRole, MultiTaskModel
+from plait.model import Encoder, HistoryRole, MultiTaskModel, TaskTexts
 from plait.model.encoder import row_spans
 from plait.recipe import Recipe
 from plait.schema import Image, Text
@@ -61,7 +61,7 @@ def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskMod
         if role.history is not None
     }
     inside = any(feature.tokens for table in layout.tables.values() for feature in table.features)
-    texts = LiveText(chosen.text, encoder) if inside else None
+    texts = LiveText(chosen.text, encoder, len(layout.tasks)) if inside else None
     alphabet = texts.alphabet if texts is not None else None
     sharing = build_sharing(chosen.sharing, _inputs(layout, spans, chosen.width), len(layout.tasks))
     heads = {
@@ -80,7 +80,9 @@ def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskMod
     chain.start(chained, {name: layout.tasks[name].mean for name in chain.order})
     stated = {layout.tasks[name].table for name, head in heads.items() if isinstance(head, TokenHead) and head.listens}
     before = Encoder(layout, rows, histories, views, texts, stated, graphs)
-    return MultiTaskModel(layout, before, sharing, heads, chain, build_rules(recipe, layout))
+    per_task = texts is not None and chosen.text.adapters == "per_task"
+    own = TaskTexts(layout, texts.width, sharing.width) if texts is not None and per_task else None
+    return MultiTaskModel(layout, before, sharing, heads, chain, build_rules(recipe, layout), own)
 
 
 def build_rules(recipe: Recipe, layout: Layout) -> list[TaskRule]:

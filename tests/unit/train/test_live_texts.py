@@ -115,6 +115,23 @@ def test_stopped_anywhere_it_ends_the_same(
     assert left(tmp_path / "straight") == left(tmp_path / "again")
 
 
+def test_each_task_has_its_own_adapters(shop: Shop, tmp_path: Path) -> None:
+    recipe = shop.recipe({"adapters": "per_task", "dropout": 0.2}, balance={"kind": "upgrad"})
+    straight, fitted = shop.train(recipe, tmp_path / "straight")
+    with pytest.raises(Stopped):
+        shop.train(recipe, tmp_path / "again", stop=4)
+    again, _ = shop.train(recipe, tmp_path / "again", resume=True)
+    assert digest(straight.state_dict()) == digest(again.state_dict())
+    assert fitted.skipped == 0
+    assert straight.encoder.texts is not None
+    own = straight.own_tensors()
+    shared = {id(p) for p in straight.shared_tensors()}
+    for number, name in enumerate(straight.names):
+        adapters = straight.encoder.texts.own(number)
+        assert {id(p) for p in adapters} <= {id(p) for p in own[number]} - shared
+        assert any(bool(p.any()) for p in adapters[1::2]), f"{name} moved none of its adapters"
+
+
 def test_a_checkpoint_of_adapters_is_small(shop: Shop, tmp_path: Path) -> None:
     model, fitted = shop.train(shop.recipe(), tmp_path)
     assert model.encoder.texts is not None

@@ -1,6 +1,6 @@
 """The pretrained text encoder as a part of the model, trained with its tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -13,8 +13,9 @@ from plait.encode.text.chunks import cut, pad
 from plait.encode.text.find import find_model
 from plait.encode.text.layers import Layers, fix_linears, held
 from plait.encode.text.load import Pretrained, load_pretrained
-from plait.encode.text.lora import add_adapters, merge_adapters
+from plait.encode.text.lora import add_adapters, merge_adapters, targets
 from plait.encode.text.memory import Memory
+from plait.encode.text.per_task import TaskAdapters, add_task_adapters, without_adapters
 from plait.encode.text.pool import pool
 from plait.encode.text.save import save_pretrained
 from plait.encode.text.settings import Text
@@ -40,6 +41,7 @@ class LiveText(nn.Module):
     Args:
         settings: which encoder, and how it is tuned.
         folder: where an encoder lies that a run tuned before; it is taken as it is.
+        tasks: how many tasks have adapters of their own, where the settings say that they have.
 
     Attributes:
         width: length of a text's vector, and of a token's state.
@@ -52,7 +54,7 @@ class LiveText(nn.Module):
         RecipeError: the encoder is nowhere to be found, or its files cannot be read.
     """
 
-    def __init__(self, settings: Text.Settings, folder: Path | None = None) -> None:
+    def __init__(self, settings: Text.Settings, folder: Path | None = None, tasks: int = 0) -> None:
         super().__init__()
         self.settings = settings
         self._loaded: Pretrained = load_pretrained(folder or find_model(settings.model), settings.pooling)
@@ -60,8 +62,9 @@ class LiveText(nn.Module):
         self.body: nn.Module = self._loaded.model
         self._loaded.model.config.use_cache = False
         self._window = min(settings.max_tokens, self._loaded.max_tokens)
-        self._frozen = settings.tune == "frozen" or folder is not None
-        self._tune()
+        self._frozen = settings.tune == "frozen" or settings.adapters == "per_task" or folder is not None
+        self._adapters: list[TaskAdapters] = []
+        self._tune(tasks)
         self.layers = Layers(self.body)
         self._held: list[nn.Parameter] = self.layers.still(0.0) if settings.unfreeze == "gradual" else []
         self._given = {*self.state_dict()} - {name for name, p in self.named_parameters() if p.requires_grad}
@@ -114,9 +117,25 @@ class LiveText(nn.Module):
         """The vectors of the tokens themselves."""
         return embeddings_of(self._loaded)
 
+    def of_tasks(
+        self, ids: Int[Tensor, " tokens"], lengths: Int[Tensor, " U"], tasks: Sequence[int]
+    ) -> Float[Tensor, "t U width"]:
+        """Encode texts for some tasks, each with its own adapters; nothing is remembered."""
+        for adapters in self._adapters:
+            adapters.on = list(tasks)
+        try:
+            return self._encode(ids, lengths, False, tasks=len(tasks))[0].view(len(tasks), lengths.shape[0], self.width)
+        finally:
+            for adapters in self._adapters:
+                adapters.on = []
+
+    def own(self, task: int) -> list[nn.Parameter]:
+        """Return the parameters of a task's own adapters."""
+        return [matrix for adapters in self._adapters for matrix in (adapters.down[task], adapters.up[task])]
+
     def before_step(self, done: float) -> None:
         """Hear how much of the training is behind, from 0 to 1: with gradual unfreezing further layers may join."""
-        if self.settings.unfreeze == "gradual" and not self._frozen:
+        if self.settings.unfreeze == "gradual" and (self._adapters or not self._frozen):
             self._held = self.layers.still(done)
 
     def rates(self) -> list[tuple[nn.Parameter, float]]:
@@ -138,17 +157,24 @@ class LiveText(nn.Module):
     def export(self, folder: Path) -> None:
         """Write the encoder as a folder that can be named as `model.text.model`; it is in no other file from now on."""
         self.settle()
-        save_pretrained(self._loaded, folder)
-        self._given |= {*self.state_dict()}
+        save_pretrained(self._loaded, folder, without_adapters(self.body))
+        own = {id(matrix) for adapters in self._adapters for matrix in (*adapters.down, *adapters.up)}
+        self._given |= {*self.state_dict()} - {name for name, p in self.named_parameters() if id(p) in own}
 
     def train(self, mode: bool = True) -> "LiveText":
         """As of `nn.Module`; an encoder that is not tuned stays as in evaluation. Training forgets what was remembered."""
         super().train(mode and not self._frozen)
         if mode and not self._frozen:
             self._memory.forget()
+        for adapters in self._adapters:
+            adapters.drop.train(mode)
         return self
 
-    def _tune(self) -> None:
+    def _tune(self, tasks: int) -> None:
+        if self.settings.adapters == "per_task":
+            self._adapters = add_task_adapters(self.body, targets(self.body, self.settings), tasks, self.settings)
+            fix_linears(self.body)
+            return
         match "frozen" if self._frozen else self.settings.tune:
             case "frozen":
                 self.body.requires_grad_(False)
@@ -164,33 +190,38 @@ class LiveText(nn.Module):
             self._loaded.model.activation_checkpointing_enable({"use_reentrant": False})
 
     def _encode(
-        self, ids: Tensor, lengths: Tensor, states: bool, starts: Tensor | None = None
+        self, ids: Tensor, lengths: Tensor, states: bool, starts: Tensor | None = None, tasks: int = 1
     ) -> tuple[Tensor, Tensor | None]:
-        """Run the encoder over texts; long ones in windows, whose vectors are averaged by their lengths."""
+        """Run the encoder over texts; long ones in windows, whose vectors are averaged by their lengths.
+
+        With several tasks the result has the texts of one task behind those of another.
+        """
         starts = lengths.cumsum(0) - lengths if starts is None else starts
         device = next(self.body.parameters()).device
         owners, starts, sizes = _windows(starts, lengths, self._window)
-        vectors, tokens = [torch.zeros(1, self.width, device=device)], [torch.zeros(0, self.width, device=device)]
+        vectors = [torch.zeros(tasks, 1, self.width, device=device)]
+        tokens = [torch.zeros(0, self.width, device=device)]
         places, spans = torch.zeros_like(sizes), [torch.zeros(0, dtype=torch.int64)]
         count = 1
-        with held(self._held if self.training else []):
-            for some in cut(sizes, _TOKENS.get(device.type, _MANY_TOKENS)):
+        most = _TOKENS.get(device.type, _MANY_TOKENS) // tasks
+        with held(self._held if torch.is_grad_enabled() else []):
+            for some in cut(sizes, most):
                 first = starts.index_select(0, some)
                 numbers, seen = pad(ids, first, sizes.index_select(0, some), self._loaded.pad)
-                there = seen.to(device)
-                found = self._pass(numbers.to(device), there)
-                vectors.append(pool(found, there.long(), self._loaded.pooling))
+                there = seen.to(device).repeat(tasks, 1)
+                found = self._pass(numbers.to(device).repeat(tasks, 1), there)
+                vectors.append(pool(found, there.long(), self._loaded.pooling).view(tasks, some.shape[0], -1))
                 places[some] = torch.arange(count, count + some.shape[0])
                 count += some.shape[0]
                 if states:
                     tokens.append(found[there])
                     spans.append((first[:, None] + torch.arange(seen.shape[1]))[seen])
-        pooled = torch.cat(vectors).index_select(0, places.to(device))
+        pooled = torch.cat(vectors, dim=1).index_select(1, places.to(device))
         if owners is not None:
-            weights = (sizes / lengths.index_select(0, owners)).to(device)
-            pooled = pooled.new_zeros(lengths.shape[0], self.width).index_add(
-                0, owners.to(device), pooled * weights[:, None]
-            )
+            weights = (sizes / lengths.index_select(0, owners)).to(device)[:, None]
+            sums = pooled.new_zeros(tasks, lengths.shape[0], self.width)
+            pooled = sums.index_add(1, owners.to(device), pooled * weights)
+        pooled = pooled.flatten(0, 1)
         if not states:
             return pooled, None
         order = torch.empty_like(where := torch.cat(spans))
@@ -198,7 +229,7 @@ class LiveText(nn.Module):
         return pooled, torch.cat(tokens).index_select(0, order.to(device))
 
     def _pass(self, ids: Int[Tensor, "b L"], seen: Tensor) -> Float[Tensor, "b L width"]:
-        if not self._frozen:
+        if not self._frozen or any(adapters.on for adapters in self._adapters):
             found: Tensor = self.body(input_ids=ids, attention_mask=seen.long()).last_hidden_state
             return found.float()
         with torch.no_grad():

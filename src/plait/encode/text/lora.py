@@ -6,7 +6,7 @@ from plait.encode.text.layers import Layers
 from plait.encode.text.settings import Text
 from plait.errors import RecipeError, nearest
 
-__all__ = ["add_adapters", "merge_adapters"]
+__all__ = ["add_adapters", "merge_adapters", "targets"]
 
 _NAME = "default"
 
@@ -30,7 +30,7 @@ def add_adapters(body: nn.Module, settings: Text.Settings) -> None:
     from peft import LoraConfig, inject_adapter_in_model
     from peft.tuners.lora import LoraLayer
 
-    names = _targets(body, settings)
+    names = targets(body, settings)
     body.requires_grad_(False)
     config = LoraConfig(
         r=settings.rank,
@@ -58,8 +58,12 @@ def merge_adapters(body: nn.Module) -> None:
                 module.register_module(name, child.get_base_layer())
 
 
-def _targets(body: nn.Module, settings: Text.Settings) -> list[str]:
-    """List the maps that get an adapter by their full names."""
+def targets(body: nn.Module, settings: Text.Settings) -> list[str]:
+    """List the maps that get an adapter by their full names.
+
+    Raises:
+        RecipeError: there are none.
+    """
     maps = {name: module for name, module in body.named_modules() if isinstance(module, nn.Linear) or _turned(module)}
     if settings.targets == "auto":
         inside = {id(module) for block in Layers(body).blocks for module in block.modules()}

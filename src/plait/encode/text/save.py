@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from torch import Tensor
+
 from plait.encode.text.load import Pretrained
 
 __all__ = ["save_pretrained"]
 
 
-def save_pretrained(loaded: Pretrained, folder: Path) -> None:
-    """Write a model with its tokenizer and its pooling, as `find_model` finds and `load_pretrained` loads it."""
+def save_pretrained(loaded: Pretrained, folder: Path, state: dict[str, Tensor]) -> None:
+    """Write a model with its tokenizer and its pooling, as `find_model` finds and `load_pretrained` loads it.
+
+    Args:
+        loaded: the model.
+        folder: made where it is not there.
+        state: its weights by their names.
+    """
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        loaded.model.save_pretrained(folder)
+        loaded.model.save_pretrained(folder, state_dict=state)
         loaded.tokenizer.save_pretrained(folder)
     finally:
         if shown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, final
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from plait import schema
 
@@ -51,6 +51,18 @@ class Text:
         """`lora`: share of an adapter's input that is left out in training."""
         targets: Literal["auto"] | list[str] = "auto"
         """`lora`: names of the linear maps that get an adapter; `auto` takes all in the layers."""
+
+        adapters: Literal["shared", "per_task"] = "shared"
+        """`lora`: whether all tasks train the same adapters, or each has its own on one frozen body."""
+
+        @model_validator(mode="after")
+        def _per_task(self) -> Text.Settings:
+            if self.adapters == "per_task" and (self.tune != "lora" or self.checkpoint):
+                raise ValueError(
+                    "`adapters: per_task` should go with `tune: lora` and without `checkpoint`, since only adapters are "
+                    f"trained. Found `tune: {self.tune}`, `checkpoint: {str(self.checkpoint).lower()}`"
+                )
+            return self
 
         @property
         def rate(self) -> float:

@@ -258,3 +258,63 @@ def test_long_texts_are_the_mean_of_their_windows(folders: dict[str, Path]) -> N
     mean = (5 * windows[0][0] + 3 * windows[0][1]) / 8
     assert torch.allclose(texts[0], torch.stack([mean, windows[0][2]]), atol=1e-6)
     assert torch.allclose(texts[1], windows[1], atol=1e-6)
+
+
+def _shaken(folder: Path, tasks: int) -> LiveText:
+    torch.manual_seed(3)
+    encoder = LiveText(Text.Settings(model=str(folder), tune="lora", adapters="per_task", dropout=0.3), tasks=tasks)
+    with torch.no_grad():
+        for number in range(tasks):
+            for matrix in encoder.own(number):
+                matrix.normal_(std=0.2)
+    return encoder
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt"])
+def test_adapters_of_tasks_are_those_of_peft(folders: dict[str, Path], kind: str) -> None:
+    encoder = _shaken(folders[kind], 3).eval()
+    ids, lengths, keys = tokens(folders[kind], [*TEXTS, ""])
+    both = encoder.of_tasks(ids, lengths, [2, 0])
+    assert both.shape == (2, 6, 32)
+    for place, task in enumerate((2, 0)):
+        shared = live(folders[kind], tune="lora").eval()
+        own = iter(encoder.own(task))
+        with torch.no_grad():
+            for name, parameter in shared.named_parameters():
+                if "lora_" in name:
+                    parameter.copy_(next(own))
+        assert torch.allclose(both[place], shared(ids, lengths, keys), atol=1e-5)
+    frozen = live(folders[kind], tune="frozen")
+    assert torch.equal(encoder(ids, lengths, keys), frozen(ids, lengths, keys)), "without a task it is the body"
+
+
+def test_a_task_moves_its_own_adapters_alone(folders: dict[str, Path]) -> None:
+    encoder = _shaken(folders["bert"], 3).train()
+    ids, lengths, keys = tokens(folders["bert"], TEXTS)
+    first, again = (encoder.of_tasks(ids, lengths, [1]) for _ in range(2))
+    assert not torch.equal(first, again), "the adapters' dropout"
+    assert torch.equal(encoder(ids, lengths, keys), encoder(ids, lengths, keys)), "the body has none"
+    first.square().sum().backward()
+    moved = {id(p) for p in encoder.parameters() if p.grad is not None}
+    assert moved == {id(p) for p in encoder.own(1)}
+    share = sum(p.numel() for p in encoder.own(1)) / sum(p.numel() for p in encoder.body.parameters())
+    assert share < 0.2
+
+
+def test_adapters_of_tasks_stay_beside_the_exported_body(folders: dict[str, Path], tmp_path: Path) -> None:
+    encoder = _shaken(folders["gpt"], 2).eval()
+    ids, lengths, keys = tokens(folders["gpt"], TEXTS)
+    encoder.export(tmp_path)
+    state = encoder.state_dict()
+    assert len(state) == sum(len(encoder.own(task)) for task in range(2))
+    torch.manual_seed(9)
+    again = LiveText(encoder.settings, tmp_path, tasks=2).eval()
+    again.load_state_dict(state)
+    assert torch.equal(again.of_tasks(ids, lengths, [0, 1]), encoder.of_tasks(ids, lengths, [0, 1]))
+    named = live(tmp_path, tune="frozen")
+    assert torch.equal(named(ids, lengths, keys), encoder(ids, lengths, keys))
+
+
+def test_adapters_of_tasks_need_a_frozen_body() -> None:
+    with pytest.raises(ValueError, match=r"`adapters: per_task` should go with `tune: lora` .* Found `tune: full`"):
+        Text.Settings(tune="full", adapters="per_task")
