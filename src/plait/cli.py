@@ -275,6 +275,24 @@ def predict(
 
 
 @app.command()
+def suggest(
+    run: RunArgument,
+    task: Annotated[str, typer.Option(help="The task that wants labels.")],
+    out: Annotated[Path, typer.Option(help="Where the list goes: .parquet or .csv.")],
+    table: Annotated[
+        Path | None, typer.Option(help="Rows to choose from: a file.", show_default="the run's without a label")
+    ] = None,
+    count: Annotated[int, typer.Option(help="How many rows.", min=1)] = 100,
+    by: Annotated[str, typer.Option(help="entropy, margin, least_confident, diverse or badge.")] = "badge",
+    as_json: AsJson = False,
+) -> None:
+    """List the rows most worth labelling.  Example: plait suggest runs/first --task like --table new.csv --out next.csv"""
+    from plait.run.suggest import suggest_file
+
+    give(*suggest_file(run, task, table, out, count, by), as_json)
+
+
+@app.command()
 def serve(
     run: RunArgument,
     host: Annotated[
