@@ -47,6 +47,8 @@ class FeatureLayout(Settings):
     """number: inner quantiles of the transformed value over the training part, ascending, for piecewise encoding."""
     target: str | None = None
     """graph: the table that facts lead to."""
+    facts: str | None = None
+    """graph: the table whose rows are the facts."""
     relations: int = 0
     """graph: how many kinds of fact there are, unknown ones included."""
     unread: list[str] = Field(default_factory=list)

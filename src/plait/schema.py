@@ -320,6 +320,11 @@ class Split(Settings):
     drawn at random from `train`."""
 
 
+def _named_classes(value: object) -> object:
+    """Write classes as text; YAML reads `5` as a number."""
+    return [str(one) for one in value] if isinstance(value, list) else _written(value)
+
+
 class Rule(Settings):
     """What must hold for a task's outcome: no prediction breaks it."""
 
@@ -331,7 +336,7 @@ class Rule(Settings):
     it is false the outcome is forbidden; where it is NULL nothing is known, and nothing forbidden."""
     table: str | None = None
     """The task's table, for the reader; any other is refused."""
-    classes: str | list[str] | None = None
+    classes: Annotated[str | list[str] | None, BeforeValidator(_named_classes)] = None
     """The class or classes that are forbidden where the rule is false."""
     weight: float = Field(default=1.0, ge=0)
     """Weight of the penalty in training on what is predicted against the rule; 0 leaves it to the predictions alone."""

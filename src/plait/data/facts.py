@@ -93,6 +93,7 @@ def read_facts(
             name=name,
             kind="graph",
             target=keys.target,
+            facts=keys.table,
             relations=1 + len(found.kinds.get(name, ())),
             unread=sorted(f for f in named if f.partition(".")[0] == keys.target and f in seats.features),
         )

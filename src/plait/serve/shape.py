@@ -62,8 +62,9 @@ class Shape:
 def shape_of(layout: Layout) -> Shape:
     """Find users and items.
 
-    The main pairing is the table of the first retrieval task, else the first table with a task and keys to two tables. Of
-    its keys the user's is the one whose table has a history, else the first that does not lead to the items.
+    The main pairing is the table of the first retrieval task, else the first table with a task and keys to two tables;
+    tables of facts come last, since what is known of items is no way to users. Of its keys the user's is the one whose
+    table has a history, else the first that does not lead to the items.
     """
     tables = list(dict.fromkeys(task.table for task in layout.tasks.values() if task.kind not in _NOT_OF_A_ROW))
     main = _main(layout)
@@ -87,7 +88,9 @@ def shape_of(layout: Layout) -> Shape:
 
 def _main(layout: Layout) -> Pairing | None:
     retrieving = [task for task in layout.tasks.values() if task.kind == "retrieval"]
-    for table in dict.fromkeys(task.table for task in [*retrieving, *layout.tasks.values()]):
+    facts = {feature.facts for table in layout.tables.values() for feature in table.features}
+    tables = dict.fromkeys(task.table for task in [*retrieving, *layout.tasks.values()])
+    for table in sorted(tables, key=lambda name: name in facts):
         targets = layout.tables[table].targets
         if len(set(targets.values())) < 2:
             continue

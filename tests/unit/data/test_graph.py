@@ -197,6 +197,22 @@ def test_the_check_says_what_is_known(linked: tuple[Path, Prepared]) -> None:
     assert "only facts of its training part are known" in found[1].message
 
 
+def test_the_check_speaks_up_about_facts_that_tell_a_label_or_look_ahead(tmp_path: Path) -> None:
+    values = write_knowledge(tmp_path, link=False)
+    rows = [(film, genre) for film in FILMS[:20] for genre in ("drama", "western")]
+    told = {"film": [f for f, _ in rows], "of": [g for _, g in rows], "at": list(range(len(rows)))}
+    pq.write_table(pa.table(told), tmp_path / "kinds.parquet")
+    values["tables"]["kinds"] = {"source": "kinds.parquet", "time": "at", "keys": {"film": "films"}}
+    values["features"] |= {"films.kind": {"kind": "graph", "of": "kinds.of"}, "of.of": "id"}
+    values["tasks"]["genre"]["inputs"] = ["films"]
+    found = {f.message for f in check(load_recipe(values).schema_, tmp_path) if f.name == "graph" and f.status == "WARN"}
+    assert any("has a time (`at`), and facts count whenever they happened" in message for message in found)
+    assert any(message.startswith("says what task `genre` has to find: 10 of 31 labels") for message in found)
+    values["tasks"]["genre"]["inputs"] = ["films.film_id"]
+    found = {f.message for f in check(load_recipe(values).schema_, tmp_path) if f.name == "graph" and f.status == "WARN"}
+    assert not any("has to find" in message for message in found)
+
+
 def test_the_check_speaks_up_about_facts_turned_round(tmp_path: Path) -> None:
     values = write_knowledge(tmp_path, link=False)
     one = [FILMS[i] for i in range(30) for _ in range(4)]

@@ -21,7 +21,7 @@ from support.films import write_films
 
 RULES: dict[str, Any] = {
     "young": {"table": "ratings", "task": "like", "rule": "not (users.age < 30 and films.genres = 'comedy')"},
-    "own": {"task": "stars_many", "rule": "stars < 5 OR USERS.age >= 40", "classes": "5"},
+    "own": {"task": "stars_many", "rule": "stars < 5 OR USERS.age >= 40", "classes": 5},
     "shown": {"task": "next", "rule": "users.age >= 30 OR films.genres <> 'comedy'"},
     "film": {"task": "genre", "rule": "length(title) < 100", "classes": ["drama", "crime"]},
 }

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 
+from plait.data.prepare import prepare
 from plait.errors import DataError, RecipeError
+from plait.recipe import load_recipe
 from plait.serve.service import Service
 from plait.serve.shape import shape_of
 from plait.serve.wire import Asked
 from plait.tasks.base import TwoTower
 from support.films import AWKWARD, trained, write_films, write_people
+from support.knowledge import write_knowledge
 
 
 class TestShape:
@@ -257,3 +262,10 @@ class TestPredict:
     def test_rows_that_cannot_be_are_refused(self, people: Service, rows: list[dict[str, object]], words: str) -> None:
         with pytest.raises((DataError, RecipeError), match=words):
             people.predict(Asked(rows=rows))  # type: ignore[arg-type]
+
+
+def test_facts_are_no_way_from_users_to_items(tmp_path: Path) -> None:
+    values = write_knowledge(tmp_path)
+    values["tasks"] = {"link": values["tasks"].pop("link"), **values["tasks"]}
+    shape = shape_of(prepare(load_recipe(values).schema_, tmp_path, tmp_path / "cache").layout)
+    assert (shape.users, shape.items, shape.pairings[0].table) == ("users", "films", "ratings")
