@@ -17,6 +17,8 @@ from plait import schema
 from plait.balance import AnyBalance, Average
 from plait.data.graph import fact_keys, tables_of_tails
 from plait.data.rules.reading import rule_problems
+from plait.encode.audio.settings import Audio
+from plait.encode.fusion import AnyFusion, Concat
 from plait.encode.graph import AnyGraph, Attentive
 from plait.encode.history import AnyHistory, Attention
 from plait.encode.image.settings import Image
@@ -46,6 +48,10 @@ class Model(Settings):
     """The pretrained text encoder."""
     image: Image.Settings = Image.Settings()
     """The pretrained picture encoder."""
+    audio: Audio.Settings = Audio.Settings()
+    """How sounds are read."""
+    fusion: Annotated[AnyFusion, BeforeValidator(short_form)] = Concat.Settings()
+    """How texts, pictures, sounds and given vectors of a row come together."""
     history: Annotated[AnyHistory, BeforeValidator(short_form)] = Attention.Settings()
     """How a history becomes one vector."""
     graph: Annotated[AnyGraph, BeforeValidator(short_form)] = Attentive.Settings()

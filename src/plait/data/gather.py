@@ -37,6 +37,10 @@ class Block:
     """What the encoder made of each token of `texts`, where a task says something at tokens."""
     around: Mapping[str, "Around"] = field(default_factory=dict)
     """Graph features -> what is known of these rows; none in the blocks of neighbours."""
+    sounds: Mapping[str, Float[Tensor, "U bands columns"]] = field(default_factory=dict)
+    """Sounds that a network of the model reads: those of the distinct rows of the block, float16."""
+    heard: Int[Tensor, " B"] | None = None
+    """The place of each row's sounds in `sounds`; None where there are none."""
 
     def to(self, device: torch.device) -> "Block":
         """Return the same block on a device."""
@@ -49,6 +53,8 @@ class Block:
             words={name: places.to(device, non_blocking=True) for name, places in self.words.items()},
             texts=self.texts,
             around={name: facts.to(device) for name, facts in self.around.items()},
+            sounds={name: sound.to(device, non_blocking=True) for name, sound in self.sounds.items()},
+            heard=None if self.heard is None else self.heard.to(device, non_blocking=True),
         )
 
 
@@ -245,9 +251,22 @@ def _unpack(columns: Columns, rows: Tensor, packed: Int[Tensor, "B packed"]) -> 
     """Cut packed rows into codes and numbers without copying."""
     layout = columns.layout
     numbers = packed[:, layout.codes + len(layout.keys) :].view(torch.float32)
-    vectors = {name: vector.index_select(0, rows) for name, vector in columns.vectors.items()}
+    shapes = {feature.name: feature.shape for feature in layout.features if feature.shape}
+    vectors = {name: v.index_select(0, rows) for name, v in columns.vectors.items() if name not in shapes}
     places, texts = _texts(columns.words, rows)
-    return Block(codes=packed[:, : layout.codes], numbers=numbers, vectors=vectors, rows=rows, words=places, texts=texts)
+    sounds, heard = _sounds(columns, shapes, rows)
+    codes = packed[:, : layout.codes]
+    return Block(codes, numbers, vectors, rows, words=places, texts=texts, sounds=sounds, heard=heard)
+
+
+def _sounds(
+    columns: Columns, shapes: Mapping[str, list[int]], rows: Int[Tensor, " B"]
+) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Gather the sounds of the distinct rows, which are too long to be laid out for every row that has them."""
+    if not shapes:
+        return {}, None
+    kept, places = torch.unique(rows, return_inverse=True)
+    return {name: columns.vectors[name].index_select(0, kept).view(-1, *shape) for name, shape in shapes.items()}, places
 
 
 def _texts(words: Mapping[str, Words], rows: Int[Tensor, " B"]) -> tuple[dict[str, Tensor], Tokens | None]:

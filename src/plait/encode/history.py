@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plait import schema
+from plait.encode.transformer import TransformerLayer
 
 __all__ = [
     "GRU",
@@ -173,7 +174,9 @@ class Transformer(HistoryEncoder):
         self.outward = nn.Linear(inner, width)
         self.asked = nn.Parameter(torch.randn(width) * width**-0.5)
         self.age = nn.Parameter(torch.randn(settings.positions, inner) * 0.02)
-        self.layers = nn.ModuleList(_Layer(inner, settings.heads, settings.dropout) for _ in range(settings.layers))
+        self.layers = nn.ModuleList(
+            TransformerLayer(inner, settings.heads, settings.dropout) for _ in range(settings.layers)
+        )
 
     def forward(
         self, items: Float[Tensor, "B L W"], mask: Bool[Tensor, "B L"], query: Float[Tensor, "B W"] | None
@@ -187,26 +190,6 @@ class Transformer(HistoryEncoder):
             hidden = layer(hidden, seen)
         pooled: Tensor = self.outward(hidden[:, -1])
         return pooled * mask.any(1)[:, None]
-
-
-class _Layer(nn.Module):
-    """One pre-norm transformer layer."""
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads, self.dropout = heads, dropout
-        self.before_attention, self.before_feed = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.mix, self.join = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width), nn.Dropout(dropout))
-
-    def forward(self, hidden: Float[Tensor, "B L W"], seen: Bool[Tensor, "B L"]) -> Float[Tensor, "B L W"]:
-        mixed = self.mix(self.before_attention(hidden)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        attended = nn.functional.scaled_dot_product_attention(
-            mixed[0], mixed[1], mixed[2], attn_mask=seen[:, None, None], dropout_p=self.dropout if self.training else 0.0
-        )
-        hidden = hidden + self.join(attended.transpose(1, 2).flatten(2))
-        fed: Tensor = self.feed(self.before_feed(hidden))
-        return hidden + fed
 
 
 AnyHistory = Annotated[Attention.Settings | GRU.Settings | Transformer.Settings, Field(discriminator="kind")]

@@ -1,6 +1,7 @@
 """All columns of one table's row, laid side by side as one vector; every task that reaches the table shares it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Literal, final
 
 import torch
@@ -9,7 +10,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plait import schema
+from plait.encode.fusion import AnyFusion, Concat, Fusion, build_fusion
 from plait.encode.ids import FusedEmbedding
+from plait.encode.modality import Modality, OwnColumns
 from plait.encode.numbers import NumberEncoder, PiecewiseNumbers, PlainNumbers
 from plait.encode.vectors import VectorEncoder
 from plait.layout import FeatureLayout, TableLayout
@@ -23,6 +26,9 @@ class RowEncoder(nn.Module):
 
         | single-valued ids and categories | many-valued ones: mean of values | numbers | texts, pictures, given embeddings |
 
+    Where the settings ask for a fusion, and the table has texts, pictures, sounds or given vectors, their places at the end
+    are taken by one vector, in which they and all other columns together are mixed; these stay in their places as well.
+
     A many-valued category is the mean over its values in the row; a row without any is zero. Only the ids and
     categories differ between views; numbers and vectors are the same in all.
 
@@ -33,7 +39,7 @@ class RowEncoder(nn.Module):
 
     Attributes:
         width: D_role, the length of the row vector.
-        spans: feature name -> slice of the row vector.
+        spans: feature name -> slice of the row vector; features that are mixed share one called `table.<mixed>`.
 
     Shape:
         codes `[B, C]`, numbers `[B, F]`, vectors name -> `[B, dim]` -> `[views, B, D_role]`.
@@ -49,7 +55,11 @@ class RowEncoder(nn.Module):
         number_width: int = Field(default=8, ge=1)
         """For `piecewise`: how many numbers each number becomes."""
         vector_width: int = Field(default=64, ge=1)
-        """Length to which texts, pictures and given embeddings are projected."""
+        """Length to which texts, pictures, sounds and given embeddings are projected."""
+        sound_width: int = Field(default=128, ge=1)
+        """Length of what a network of the model makes of a sound, before it is projected."""
+        fusion: AnyFusion = Concat.Settings()
+        """How texts, pictures, sounds and given vectors come together."""
 
     single_slots: Tensor
     many_slots: Tensor
@@ -64,13 +74,17 @@ class RowEncoder(nn.Module):
         self.many = len(many)
         self.embedding = FusedEmbedding(layout.vocabulary, settings.width, views) if single or many else None
         self.numbers = _numbers([f for f in layout.features if f.kind in ("number", "time")], settings)
-        self.vectors = nn.ModuleDict({_slot(f.name): VectorEncoder(f.dim, settings.vector_width) for f in given})
+        self.vectors = nn.ModuleDict({_slot(f.name): _vector_encoder(f, settings) for f in given})
         self.given = [f.name for f in given]
-        self.spans, self.width = _lay(
-            [(f.name, settings.width) for f in single + many],
-            self.numbers,
-            [(f.name, settings.vector_width) for f in given],
-        )
+        spans, own = _lay([(f.name, settings.width) for f in single + many], self.numbers)
+        self.fusion = build_fusion(settings.fusion, len(given) + (own > 0), settings.vector_width) if given else None
+        self.own = OwnColumns(spans, own, settings.vector_width) if self.fusion is not None and own else None
+        apart = given if self.fusion is None else []
+        ends = [own + settings.vector_width * number for number in range(len(apart) + 1)]
+        self.spans = spans | {f.name: span for f, span in zip(apart, pairwise(ends), strict=True)}
+        if self.fusion is not None:
+            self.spans[f"{layout.name}.<mixed>"] = (own, own + settings.vector_width)
+        self.width = ends[-1] if self.fusion is None else own + settings.vector_width
         slots = [f.slots[0] for f in single]
         self.in_order = slots == list(range(layout.codes))
         self.register_buffer("single_slots", torch.tensor(slots, dtype=torch.int64), persistent=False)
@@ -78,10 +92,26 @@ class RowEncoder(nn.Module):
         self.register_buffer("many_slots", torch.tensor([s for s, _ in pairs], dtype=torch.int64), persistent=False)
         self.register_buffer("many_feature", torch.tensor([n for _, n in pairs], dtype=torch.int64), persistent=False)
 
+    @property
+    def mixes(self) -> bool:
+        """Whether features are mixed inside, so that what a task may not see must be left out before."""
+        return self.fusion is not None
+
     def forward(
-        self, codes: Int[Tensor, "B C"], numbers: Float[Tensor, "B F"], vectors: Mapping[str, Float[Tensor, "B _"]]
+        self,
+        codes: Int[Tensor, "B C"],
+        numbers: Float[Tensor, "B F"],
+        vectors: Mapping[str, Float[Tensor, "B _"]],
+        hidden: Collection[str] = (),
     ) -> Float[Tensor, "views B D"]:
-        """Encode rows; a table without visible features gives vectors of length 0."""
+        """Encode rows; a table without visible features gives vectors of length 0.
+
+        Args:
+            codes: of ids and categories.
+            numbers: standardised.
+            vectors: by feature.
+            hidden: features that leave no trace where modalities are mixed; their own places are left as they are.
+        """
         parts: list[Tensor] = []
         if self.embedding is not None and self.single_slots.shape[0]:
             single = codes if self.in_order else codes.index_select(1, self.single_slots)
@@ -90,10 +120,31 @@ class RowEncoder(nn.Module):
             parts.append(self._pooled(codes.index_select(1, self.many_slots)))
         if self.numbers.width:
             parts.append(self._all_views(self.numbers(numbers)))
-        parts += [self._all_views(self._vector(name)(vectors[name])) for name in self.given]
+        if self.fusion is None:
+            parts += [self._all_views(self._encoded(name, vectors[name])) for name in self.given]
+        else:
+            parts.append(self._fused(self.fusion, parts, vectors, hidden))
         if not parts:
             return numbers.new_zeros(self.views, codes.shape[0], 0)
         return torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]
+
+    def _fused(
+        self,
+        fusion: Fusion,
+        own: list[Float[Tensor, "views B _"]],
+        vectors: Mapping[str, Float[Tensor, "B _"]],
+        hidden: Collection[str],
+    ) -> Float[Tensor, "views B W"]:
+        """Mix all modalities of the rows."""
+        found = [self._modality(name)(vectors[name], name in hidden) for name in self.given]
+        parts = [self._all_views(part) for part, _ in found]
+        there = [mask for _, mask in found]
+        if self.own is not None:
+            parts.insert(0, self.own(torch.cat(own, dim=-1), hidden).to(parts[0].dtype))
+            there.insert(0, torch.ones_like(there[0]))
+        stacked = torch.stack(parts, dim=2)
+        mixed = fusion(stacked.flatten(0, 1), torch.stack(there, dim=1).repeat(self.views, 1))
+        return mixed.view(self.views, stacked.shape[1], mixed.shape[-1])
 
     def _pooled(self, codes: Int[Tensor, "B M"]) -> Float[Tensor, "views B P"]:
         """Average the values of each many-valued feature: only what is there is looked up."""
@@ -107,19 +158,40 @@ class RowEncoder(nn.Module):
         mean = (total / count[:, None]).view(codes.shape[0], self.many, self.views, self.embedding.width)
         return mean.permute(2, 0, 1, 3).flatten(2)
 
-    def _vector(self, name: str) -> VectorEncoder:
+    def _modality(self, name: str) -> Modality:
         encoder = self.vectors[_slot(name)]
-        assert isinstance(encoder, VectorEncoder)
+        assert isinstance(encoder, Modality)
         return encoder
+
+    def _encoded(self, name: str, vector: Float[Tensor, "B _"]) -> Float[Tensor, "B W"]:
+        """Read a vector feature."""
+        encoder = self.vectors[_slot(name)]
+        if isinstance(encoder, Modality):
+            return encoder(vector)[0]
+        assert isinstance(encoder, VectorEncoder)
+        return encoder(vector)
 
     def _all_views(self, encoded: Float[Tensor, "B d"]) -> Float[Tensor, "views B d"]:
         return encoded[None].expand(self.views, -1, -1)
 
     def __call__(
-        self, codes: Int[Tensor, "B C"], numbers: Float[Tensor, "B F"], vectors: Mapping[str, Float[Tensor, "B _"]]
+        self,
+        codes: Int[Tensor, "B C"],
+        numbers: Float[Tensor, "B F"],
+        vectors: Mapping[str, Float[Tensor, "B _"]],
+        hidden: Collection[str] = (),
     ) -> Float[Tensor, "views B D"]:
         """Call `forward`; declared again so that a caller gets checked types."""
-        return super().__call__(codes, numbers, vectors)  # type: ignore[no-any-return]
+        return super().__call__(codes, numbers, vectors, hidden)  # type: ignore[no-any-return]
+
+
+def _vector_encoder(feature: FeatureLayout, settings: RowEncoder.Settings) -> VectorEncoder | Modality:
+    """Build what reads a vector feature; it tells rows without one apart where files may be missing or a fusion asks."""
+    encoder = VectorEncoder(settings.sound_width if feature.shape else feature.dim, settings.vector_width)
+    plain = isinstance(settings.fusion, Concat.Settings) and settings.fusion.dropout == 0
+    if plain and feature.kind in ("text", "embedding"):
+        return encoder
+    return Modality(encoder, settings.vector_width, settings.fusion.dropout)
 
 
 def _numbers(features: list[FeatureLayout], settings: RowEncoder.Settings) -> NumberEncoder:
@@ -130,21 +202,15 @@ def _numbers(features: list[FeatureLayout], settings: RowEncoder.Settings) -> Nu
             return PiecewiseNumbers(features, settings.number_width)
 
 
-def _lay(
-    codes: list[tuple[str, int]], numbers: NumberEncoder, vectors: list[tuple[str, int]]
-) -> tuple[dict[str, tuple[int, int]], int]:
-    """Return where each feature's numbers lie in the row vector, and its length."""
+def _lay(codes: list[tuple[str, int]], numbers: NumberEncoder) -> tuple[dict[str, tuple[int, int]], int]:
+    """Return where the numbers of ids, categories and numbers lie in the row vector, and how long they are together."""
     spans: dict[str, tuple[int, int]] = {}
     end = 0
     for name, width in codes:
         spans[name] = (end, end + width)
         end += width
     spans |= {name: (end + start, end + stop) for name, (start, stop) in numbers.spans.items()}
-    end += numbers.width
-    for name, width in vectors:
-        spans[name] = (end, end + width)
-        end += width
-    return spans, end
+    return spans, end + numbers.width
 
 
 def _slot(name: str) -> str:

@@ -1,6 +1,6 @@
 """Batch → joint input of the body: every row encoded once, the roles side by side, what may not be seen absent."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from itertools import pairwise
 from typing import final
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from plait.data.batches import Around, Batch, Block, Past
 from plait.data.negatives import Negatives
+from plait.encode.audio.network import SoundEncoder
 from plait.encode.graph import GraphEncoder
 from plait.encode.history import HistoryEncoder
 from plait.encode.row import RowEncoder
@@ -77,6 +78,7 @@ class Encoder(nn.Module):
         texts: the text encoder, where it is a part of the model.
         states: the tables at whose rows' tokens tasks say something.
         graphs: one per graph feature; none where not said.
+        sounds: reads the spectrograms of all tables, where there are any.
 
     Attributes:
         width: D, the length of the joint input.
@@ -93,6 +95,7 @@ class Encoder(nn.Module):
         texts: LiveText | None = None,
         states: Set[str] = frozenset(),
         graphs: Mapping[str, GraphEncoder] | None = None,
+        sounds: SoundEncoder | None = None,
     ) -> None:
         super().__init__()
         self.layout = layout
@@ -101,6 +104,7 @@ class Encoder(nn.Module):
         self.histories = nn.ModuleDict({slot(name): module for name, module in histories.items()})
         self.graphs = nn.ModuleDict({slot(name): module for name, module in (graphs or {}).items()})
         self._spans = {name: row_spans(layout.tables[name], encoder, graphs or {}) for name, encoder in rows.items()}
+        self.sounds = sounds
         widths = [self._width(role) for role in layout.roles]
         self.width = sum(widths)
         self.texts = texts
@@ -114,11 +118,17 @@ class Encoder(nn.Module):
         assert isinstance(encoder, RowEncoder)
         return encoder
 
-    def block(self, table: str, block: Block) -> Float[Tensor, "views B D"]:
-        """Encode rows of a table: their columns, and behind them what is known of each."""
+    def block(self, table: str, block: Block, hidden: Collection[str] = ()) -> Float[Tensor, "views B D"]:
+        """Encode rows of a table: their columns, and behind them what is known of each.
+
+        Args:
+            table: its name.
+            block: the rows.
+            hidden: features that must leave no trace where a row's modalities are mixed.
+        """
         if self.texts is not None:
             block = read_blocks(self.texts, [block])[0]
-        parts = [self._columns(table, block)]
+        parts = [self._columns(table, block, hidden)]
         for feature in self.layout.tables[table].features:
             if feature.target is not None:
                 known = self._known(feature, block.around[feature.name]).to(parts[0].dtype)
@@ -152,7 +162,7 @@ class Encoder(nn.Module):
             elif role.history is not None:
                 parts.append(self._past(role, batch.pasts[role.name], group, encoded))
             else:
-                parts.append(self._hide(role, group, encoded[role.name], absent))
+                parts.append(self._hide(role, group, batch.roles[role.name], encoded[role.name], absent))
         return torch.cat([part.to(parts[0].dtype) for part in parts], dim=-1) if len(parts) > 1 else parts[0]
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
@@ -166,6 +176,8 @@ class Encoder(nn.Module):
             known = {id(p) for p in looked_up}
             parts[f"embeddings of {name}"] = looked_up
             parts[f"numbers and texts of {name}"] = [p for p in encoder.parameters() if id(p) not in known]
+        if self.sounds is not None:
+            parts["sounds"] = list(self.sounds.parameters())
         for role in self.layout.roles:
             if role.history is not None:
                 parts[f"history {role.name}"] = list(self.histories[slot(role.name)].parameters())
@@ -175,13 +187,13 @@ class Encoder(nn.Module):
             parts[f"graph {name[1:].replace('/', '.')}"] = list(module.parameters())
         return {**parts, "absent": [self.absent]}
 
-    def _columns(self, table: str, block: Block) -> Float[Tensor, "views B D"]:
-        return self.row_encoder(table)(block.codes, block.numbers, block.vectors)
+    def _columns(self, table: str, block: Block, hidden: Collection[str] = ()) -> Float[Tensor, "views B D"]:
+        return self.row_encoder(table)(block.codes, block.numbers, {**block.vectors, **self._heard(block)}, hidden)
 
     def _known(self, feature: FeatureLayout, around: Around) -> Float[Tensor, "B W"]:
         """Pool what is known of some rows; columns that say what a task predicts are not read of neighbours."""
         assert feature.target is not None
-        neighbours = self._columns(feature.target, around.block)[0]
+        neighbours = self._columns(feature.target, around.block, feature.unread)[0]
         spans = self.row_encoder(feature.target).spans
         for start, stop in (spans[name] for name in feature.unread if name in spans):
             neighbours = neighbours.index_fill(1, torch.arange(start, stop, device=neighbours.device), 0)
@@ -196,11 +208,26 @@ class Encoder(nn.Module):
         assert isinstance(module, HistoryRole)
         return module.width
 
+    def _heard(self, block: Block) -> dict[str, Float[Tensor, "B W"]]:
+        """Read the sounds of a block, those of each distinct row once."""
+        if self.sounds is None or block.heard is None:
+            return {}
+        return {name: self.sounds(sounds).index_select(0, block.heard) for name, sounds in block.sounds.items()}
+
     def _hide(
-        self, role: Role, group: Group, vector: Float[Tensor, "views B d"], absent: Float[Tensor, "views 1 d"]
+        self,
+        role: Role,
+        group: Group,
+        block: Block,
+        vector: Float[Tensor, "views B d"],
+        absent: Float[Tensor, "views 1 d"],
     ) -> Float[Tensor, "views B d"]:
-        spans = self._spans[role.table]
-        hidden = [spans[name] for name in spans if f"{role.name}/{name}" in group.hidden]
+        encoder, spans = self.row_encoder(role.table), self._spans[role.table]
+        names = [name for name in {**spans, **dict.fromkeys(encoder.given)} if f"{role.name}/{name}" in group.hidden]
+        if names and encoder.mixes:
+            # What is mixed cannot be taken out afterwards: the rows are encoded once more without it.
+            vector = self.block(role.table, block, names)
+        hidden = [spans[name] for name in names if name in spans]
         if not hidden:
             return vector
         mask = torch.zeros(vector.shape[-1], dtype=torch.bool, device=vector.device)

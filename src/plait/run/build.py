@@ -11,6 +11,10 @@ import torch
 from plait.balance import Balancer, build_balancer
 from plait.data.columns import Prepared
 from plait.data.media.medium import MediaEncoders
+from plait.encode.audio.frozen import FrozenAudio
+from plait.encode.audio.log_mel import LogMel
+from plait.encode.audio.network import SoundEncoder
+from plait.encode.audio.settings import CNN
 from plait.encode.graph import build_graph
 from plait.encode.history import build_history
 from plait.encode.image.frozen import FrozenImage
@@ -22,7 +26,7 @@ from plait.layout import FeatureLayout, Layout
 from plait.model import Encoder, HistoryRole, MultiTaskModel, TaskTexts
 from plait.model.encoder import row_spans
 from plait.recipe import Recipe
-from plait.schema import Image, Text
+from plait.schema import Text
 from plait.share import Inputs, build_sharing
 from plait.tasks import build_chain, build_head, resampling
 from plait.tasks.base import Head
@@ -47,7 +51,9 @@ def build_model(recipe: Recipe, layout: Layout, encoder: Path | None = None) -> 
 
 def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskModel:
     chosen = recipe.model
-    settings = RowEncoder.Settings(width=chosen.width, numbers=chosen.numbers)
+    settings = RowEncoder.Settings(
+        width=chosen.width, numbers=chosen.numbers, sound_width=chosen.audio.width, fusion=chosen.fusion
+    )
     read = {role.table for role in layout.roles} | {t.target for t in layout.tasks.values() if t.target is not None}
     known = [f for name in layout.tables if name in read for f in layout.tables[name].features if f.target is not None]
     read |= {feature.target for feature in known if feature.target is not None}
@@ -79,7 +85,7 @@ def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskMod
     chained = {name: head for name in chain.order if isinstance(head := heads[name], Head)}
     chain.start(chained, {name: layout.tasks[name].mean for name in chain.order})
     stated = {layout.tasks[name].table for name, head in heads.items() if isinstance(head, TokenHead) and head.listens}
-    before = Encoder(layout, rows, histories, views, texts, stated, graphs)
+    before = Encoder(layout, rows, histories, views, texts, stated, graphs, _sounds(layout, chosen.audio.width))
     per_task = texts is not None and chosen.text.adapters == "per_task"
     own = TaskTexts(layout, texts.width, sharing.width) if texts is not None and per_task else None
     return MultiTaskModel(layout, before, sharing, heads, chain, build_rules(recipe, layout), own)
@@ -118,6 +124,12 @@ def _inputs(layout: Layout, rows: Mapping[str, Mapping[str, tuple[int, int]]], h
     return Inputs(end, spans, sizes, tuple(layout.tasks))
 
 
+def _sounds(layout: Layout, width: int) -> SoundEncoder | None:
+    """Build what reads spectrograms, where any table has them; they are all of one shape."""
+    shape = next((f.shape for table in layout.tables.values() for f in table.features if f.shape), None)
+    return None if shape is None else SoundEncoder(shape, width)
+
+
 def resampled(recipe: Recipe, prepared: Prepared) -> Prepared:
     """Return prepared tables that know how often each class's labels come up in an epoch of training."""
     often = {name: resampling(recipe.tasks[name], task) for name, task in prepared.layout.tasks.items()}
@@ -145,5 +157,10 @@ def build_texts(recipe: Recipe, encoder: Path | None = None) -> FrozenText | Tex
 
 def build_media(recipe: Recipe) -> MediaEncoders | None:
     """Build what reads pictures and sounds where the recipe has any; weights are loaded at the first of them."""
-    reads = any(isinstance(feature, Image) for feature in recipe.features.values())
-    return MediaEncoders(FrozenImage(recipe.model.image)) if reads else None
+    kinds = {feature.kind for feature in recipe.features.values()}
+    if kinds.isdisjoint(("image", "audio")):
+        return None
+    chosen = recipe.model.audio
+    images = FrozenImage(recipe.model.image) if "image" in kinds else None
+    sounds = None if "audio" not in kinds else LogMel(chosen) if chosen.model == CNN else FrozenAudio(chosen)
+    return MediaEncoders(images, sounds)

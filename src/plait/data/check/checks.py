@@ -13,6 +13,7 @@ from plait.data.check.graphs import check_graphs
 from plait.data.check.histories import check_histories
 from plait.data.check.labels import check_labels
 from plait.data.check.leaks import check_leaks
+from plait.data.check.media import check_media
 from plait.data.check.rules import check_rules
 from plait.data.check.split import check_split, check_unseen
 from plait.data.check.tables import check_columns, check_ids, check_keys, check_types, open_tables
@@ -32,6 +33,7 @@ _CHECKS = (
     check_numbers,
     check_constants,
     check_texts,
+    check_media,
     check_times,
     check_labels,
     check_chains,
@@ -55,11 +57,12 @@ def check(schema: Schema, base: Path, tell: Callable[[str, int, int], None] | No
 
     Returns:
         One finding per check and table, column or task, in a fixed order: files, columns, types, ids, keys, numbers,
-        constants, texts, times, labels, chains, leaks, histories, split, graphs, rules, delays, unseen values.
+        constants, texts, pictures and sounds, times, labels, chains, leaks, histories, split, graphs, rules, delays, unseen
+        values.
     """
     findings: list[Finding] = []
     with Engine(base) as engine:
-        context = Context(schema, engine)
+        context = Context(schema, engine, base=base)
         for name, finding in open_tables(schema, engine, tell):
             findings.append(finding)
             if finding.status != "FAIL" or finding.message.startswith("should have rows"):

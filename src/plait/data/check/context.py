@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -50,6 +51,7 @@ class Context:
         parts: table of examples -> 0 none, 1 train, 2 valid, 3 test per row; only where the split can be made.
         kept: columns read so far.
         room: how many more bytes of columns are kept.
+        base: the folder that sources are relative to.
     """
 
     schema: Schema
@@ -60,6 +62,7 @@ class Context:
     parts: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     kept: dict[tuple[str, str], pa.ChunkedArray] = field(default_factory=dict)
     room: int = 512 << 20
+    base: Path = Path()
 
     def read_tables(self) -> list[str]:
         """Return the tables that have a source of their own."""

@@ -65,6 +65,10 @@ def _plain(value: object) -> object:
     """Keep what JSON knows; NaN and infinities become text."""
     if isinstance(value, float):
         return value if value - value == 0 else str(value)
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
+    if isinstance(value, dict):
+        return str({key: _plain(part) for key, part in value.items()})
     if isinstance(value, list):
         return [_plain(part) for part in value[:8]]
     return value if value is None or isinstance(value, str | int | bool) else str(value)

@@ -62,7 +62,7 @@ def check_constants(context: Context) -> Iterator[Finding]:
             if values.null_count == len(values):
                 text = "is empty in every row and says nothing; write `ignore`."
             elif _constant(values) and values.null_count == 0:
-                text = f"holds {values[0].as_py()!r} in every row and says nothing; write `ignore`."
+                text = f"holds {values[0].as_py()!r:.60} in every row and says nothing; write `ignore`."
             else:
                 continue
             found += 1

@@ -7,7 +7,7 @@ from typing import final
 
 from plait.data.infer.names import SPLIT_WORDS, TIME_WORDS, WEIGHT_NAMES, looks_like_code, looks_like_id, says, words
 from plait.data.infer.profile import Profile
-from plait.schema import Category, Embedding, Feature, Id, Ignore, Number, Text, Time
+from plait.schema import Audio, Category, Embedding, Feature, Id, Ignore, Image, Number, Text, Time
 
 __all__ = ["Choice", "choose", "epoch_seconds", "splits_rows"]
 
@@ -55,6 +55,8 @@ def choose(seen: Profile) -> Choice:
     """Choose how a column is read from its profile alone; keys and ids of tables are known to the caller."""
     if seen.shape == "empty":
         return Choice(Ignore(), "empty in every row")
+    if seen.look and (seen.distinct > 1 or seen.shape == "other"):
+        return _media(seen)
     if seen.shape == "other":
         return Choice(Ignore(), "no kind of feature reads such values")
     if seen.rows > 1 and seen.distinct <= 1 and seen.nulls == 0:
@@ -71,6 +73,16 @@ def choose(seen: Profile) -> Choice:
     if seen.shape == "list":
         return _list(seen)
     return _text(seen) if seen.shape == "text" else _number(seen)
+
+
+def _media(seen: Profile) -> Choice:
+    """Read pictures and sounds, unless they lie behind URLs."""
+    word = "pictures" if seen.look.startswith("image") else "sounds"
+    if seen.look.endswith("url"):
+        return Choice(Ignore(), f"URLs of {word}; download the files and write their paths to use them")
+    feature: Feature = Image() if seen.look == "image" else Audio()
+    held = f"names of {word}" if seen.shape == "text" else f"bytes of {word}"
+    return Choice(feature, f"{_n(seen.filled)} {held}", ("ignore",))
 
 
 def _n(count: int) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plait.data.infer.separator import Many, find_separator
+from plait.data.media.kinds import Look, look_of
 
 __all__ = ["Profile", "Shape", "profile"]
 
@@ -43,6 +44,7 @@ class Profile:
         dates: share of a text's values that read as ISO dates.
         numeric: share of a text's values that read as numbers.
         many: of a text: how its cells split into many values.
+        look: whether the values are pictures or sounds, by their names or first bytes.
     """
 
     table: str
@@ -62,6 +64,7 @@ class Profile:
     dates: float = 0.0
     numeric: float = 0.0
     many: Many | None = None
+    look: Look = ""
 
     @property
     def filled(self) -> int:
@@ -103,7 +106,8 @@ def profile(table: str, name: str, column: pa.ChunkedArray) -> Profile:
         return _plain(table, name, "time", column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return _text(table, name, column.cast(pa.large_string()))
-    return Profile(table, name, "empty" if pa.types.is_null(kind) else "other", len(column), column.null_count, 0)
+    shape: Shape = "empty" if pa.types.is_null(kind) else "other"
+    return Profile(table, name, shape, len(column), column.null_count, 0, look=look_of(column))
 
 
 def _counts(column: pa.ChunkedArray) -> tuple[int, tuple[tuple[str, int], ...]]:
@@ -187,6 +191,7 @@ def _text(table: str, name: str, column: pa.ChunkedArray) -> Profile:
         if len(filled)
         else 0.0,
         many=find_separator(column),
+        look=look_of(column),
     )
 
 

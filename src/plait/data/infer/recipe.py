@@ -11,7 +11,7 @@ import yaml
 from plait.data.infer.guess import Guess, Likely
 from plait.data.infer.kinds import Choice
 from plait.errors import DataError
-from plait.schema import Split, Text
+from plait.schema import Audio, Image, Split, Text
 
 __all__ = ["write_recipe"]
 
@@ -170,6 +170,10 @@ def _settings(guess: Guess) -> list[str]:
     ]
     if texts:
         model.append(("  text: {model: all-MiniLM-L6-v2}", "reads texts (English); or a Hugging Face name or a folder"))
+    if any(isinstance(choice.feature, Image) for choice in guess.features.values()):
+        model.append(("  image: {model: efficientnet-lite0}", "reads pictures; or a Hugging Face name or a folder"))
+    if any(isinstance(choice.feature, Audio) for choice in guess.features.values()):
+        model.append(("  audio: {model: cnn}", "reads sounds, trained with the tasks; or a Hugging Face name or a folder"))
     train: list[_Line] = [
         ("  epochs: 6", "times over the training rows; stops earlier where validation no longer improves"),
         (f"  batch: {_batch(guess, tables)}", "rows of one step"),

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from plait.data.media.content import Unread
 from plait.data.media.pictures import ImageEncoder, decode_picture
+from plait.data.media.sounds import AudioEncoder, decode_sound
 
-__all__ = ["MediaEncoders", "Medium", "Pictures"]
+__all__ = ["MediaEncoders", "Medium", "Pictures", "Sounds"]
 
 Halves = npt.NDArray[np.float16]
 Decoded = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
@@ -25,10 +26,13 @@ class MediaEncoders:
     """What reads pictures and sounds, where a recipe has any."""
 
     images: ImageEncoder | None = None
+    sounds: AudioEncoder | None = None
 
     def medium(self, kind: str) -> Medium | None:
         """Return how a kind of feature is read; None where nothing reads it."""
-        return Pictures(self.images) if kind == "image" and self.images is not None else None
+        if kind == "image" and self.images is not None:
+            return Pictures(self.images)
+        return Sounds(self.sounds) if kind == "audio" and self.sounds is not None else None
 
 
 class Medium(ABC):
@@ -93,3 +97,36 @@ class Pictures(Medium):
     def encode(self, decoded: Sequence[Decoded]) -> Halves:
         """Encode pictures."""
         return self.encoder(np.stack([np.asarray(one, dtype=np.uint8) for one in decoded]))
+
+
+@final
+class Sounds(Medium):
+    """Sounds as spectrograms, or through a pretrained encoder."""
+
+    word, kind, most, batch = "sound", "audio", 256 << 20, 32
+
+    def __init__(self, encoder: AudioEncoder) -> None:
+        self.encoder = encoder
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.encoder.dim
+
+    @property
+    def shape(self) -> list[int]:
+        """The shape of a vector, where the model reads it as more than a list of numbers."""
+        return self.encoder.shape
+
+    @property
+    def fingerprint(self) -> str:
+        """What identifies the encoder and how much it reads."""
+        return f"{self.encoder.fingerprint}:{self.encoder.rate}:{self.encoder.seconds}"
+
+    def decode(self, content: bytes) -> Decoded | Unread:
+        """Decode a sound."""
+        return decode_sound(content, self.encoder.rate, self.encoder.seconds)
+
+    def encode(self, decoded: Sequence[Decoded]) -> Halves:
+        """Encode sounds."""
+        return self.encoder([np.asarray(one, dtype=np.float32) for one in decoded])
