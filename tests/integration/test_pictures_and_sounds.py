@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,3 +120,58 @@ def test_without_them_nothing_is(folder: Path, tmp_path: Path) -> None:
     accuracy, auc = scores(plait.train(recipe(False), tmp_path / "run", base=folder, alone=False))
     assert accuracy < 0.5
     assert 0.3 < auc < 0.7
+
+
+def test_the_pages_show_pictures_and_a_request_names_no_file(folder: Path, tmp_path: Path) -> None:
+    import base64
+
+    from fastapi.testclient import TestClient
+
+    import plait
+    from plait.serve.routes import create_app
+    from plait.serve.service import Service
+
+    asked = recipe(True)
+    asked["train"] = {"epochs": 1, "batch": 64, "threads": 1}
+    run = plait.train(asked, tmp_path / "run", base=folder, alone=False)
+    with TestClient(create_app(Service(run))) as client:
+        assert '<img class="face" src="/pictures/goods/g' in client.get("/tables/goods?part=all").text
+        assert '<img class="shown" src="/pictures/goods/g0"' in client.get("/rows/goods/g0").text
+        shown = client.get("/pictures/goods/g0")
+        assert shown.headers["content-type"] == "image/jpeg"
+        assert shown.content[:2] == b"\xff\xd8"
+        assert client.get("/pictures/goods/g8").status_code == 404, "g8 has no picture"
+        assert client.get("/pictures/goods/none").status_code == 404
+        content = base64.b64encode((folder / "files" / "0.png").read_bytes()).decode()
+        row = {"good": "new", "price": 1.0, "jingle": None, "photo": f"data:image/png;base64,{content}"}
+        found = client.post("/v1/predict", json={"rows": [row], "table": "goods"})
+        assert found.status_code == 200, found.text
+        refused = client.post("/v1/predict", json={"rows": [row | {"photo": "/etc/passwd"}], "table": "goods"})
+        assert refused.status_code == 400
+        assert "no file may be read here" in refused.text
+
+
+def test_the_how_to_runs(tmp_path: Path, root: Path) -> None:
+    import yaml
+
+    import plait
+    from plait.run.start import check_recipe, start
+
+    page = (root / "docs" / "howto" / "pictures-and-sounds.md").read_text(encoding="utf-8")
+    code, text = (re.search(rf"^```{kind}\n(.*?)^```", page, re.MULTILINE | re.DOTALL) for kind in ("python", "yaml"))
+    assert code
+    assert text
+    subprocess.run([sys.executable, "-W", "error", "-c", code.group(1)], cwd=tmp_path, check=True)
+    asked = yaml.safe_load(text.group(1))
+    asked["train"] |= {"threads": 1}
+    run = plait.train(asked, tmp_path / "run", base=tmp_path, alone=False)
+    assert {name: task.joint["auc"].value > 0.8 for name, task in run.report.tasks.items()} == {"round": True, "high": True}
+    written, _, _ = start(tmp_path / "lamps", None, force=False)
+    guessed = yaml.safe_load(written.read_text(encoding="utf-8"))
+    assert guessed["features"]["lamps.photo"] == "image"
+    assert guessed["features"]["lamps.hum"] == "audio"
+    assert guessed["model"]["image"] == {"model": "efficientnet-lite0"}
+    assert guessed["model"]["audio"] == {"model": "cnn"}
+    lines, _, fine = check_recipe(written, [])
+    assert fine, lines
+    assert any("216 pictures, all can be read; 24 rows have none" in line for line in lines)

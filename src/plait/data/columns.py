@@ -97,6 +97,7 @@ class Prepared:
     graphs: Mapping[str, Edges] = field(default_factory=dict)
     """Feature of kind graph -> the facts of every row."""
     _outside: dict[str, pa.Table] = field(default_factory=dict, repr=False, compare=False)
+    _pictures: dict[str, pa.ChunkedArray | None] = field(default_factory=dict, repr=False, compare=False)
 
     def rows(self, task: str, part: str) -> Tensor:
         """Return the row numbers of a part that have an observed label.
@@ -119,6 +120,20 @@ class Prepared:
         columns = self.tables[self.layout.tasks[task].table]
         seen = (columns.part == PARTS[part]) & ~torch.isnan(columns.labels[task][:, 0])
         return torch.nonzero(seen)[:, 0]
+
+    def picture(self, table: str, row: int) -> bytes | None:
+        """Return the small picture of a row, as JPEG; None where there is none.
+
+        Raises:
+            CorruptError: if the kept file is damaged.
+        """
+        from plait.data.media.thumbnails import read_thumbnails
+
+        if table not in self._pictures:
+            self._pictures[table] = read_thumbnails(self.folder, table)
+        kept = self._pictures[table]
+        found: bytes | None = None if kept is None or not 0 < row <= len(kept) else kept[row - 1].as_py()
+        return found
 
     def raw(self, table: str, rows: Tensor) -> pa.Table:
         """Return the outside values (id, title, …) of rows of a table that has an `id`.

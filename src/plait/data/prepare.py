@@ -25,7 +25,7 @@ from plait.data.history import Timeline
 from plait.data.joint import joint_columns, joint_texts, need_parts, reached
 from plait.data.labels import holds
 from plait.data.media.cells import folder_of
-from plait.data.media.features import media_state
+from plait.data.media.features import keep_pictures, media_state
 from plait.data.media.medium import MediaEncoders
 from plait.data.pack import matrix_shape, pack
 from plait.data.parts import assign
@@ -197,6 +197,7 @@ class _Preparation:
         plan.save(self.folder)
         for name in relations.ids:
             write_raw(name, self._outside(name), self.folder, joint_columns(schema, name) | rule_columns(schema, name))
+            keep_pictures(self.engine, schema, name, packings[name].folder, self.folder)
         return Prepared(final_folder, layout, tables, histories, plan, graphs=facts.edges, rule_kinds=rules.kinds)
 
     def _table(

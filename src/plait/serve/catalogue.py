@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import torch
 
 from plait.run.run import Run
-from plait.schema import Category, Text
+from plait.schema import Category, Image, Text
 from plait.serve.unpack import unpacked
 from plait.serve.wire import Card, Fact
 
@@ -59,6 +59,8 @@ class Catalogue:
         self._row_of = {name: row for row, name in enumerate(self._ids, start=1)}
         features = {name.partition(".")[2]: f for name, f in run.recipe.features.items() if name.startswith(f"{table}.")}
         self._separators = {c: f.separator for c, f in features.items() if isinstance(f, Category) and f.separator}
+        self._prepared = run.prepared
+        self._pictured = table in plan.ids and any(isinstance(feature, Image) for feature in features.values())
         texts = [column for column, feature in features.items() if isinstance(feature, Text)]
         self._title = self._title_column(texts)
         read = {feature.name.partition(".")[2] for feature in run.layout.tables[table].features}
@@ -91,9 +93,19 @@ class Catalogue:
         """Return cards of row numbers from 1, in order."""
         taken = self._raw.take(pa.array([row - 1 for row in rows], pa.int64())).to_pylist()
         return [
-            Card(table=self.table, id=self.id(row), title=self._title_of(row, values), facts=self._facts(values))
+            Card(
+                table=self.table,
+                id=self.id(row),
+                title=self._title_of(row, values),
+                facts=self._facts(values),
+                picture=self.picture(row) is not None,
+            )
             for row, values in zip(rows, taken, strict=True)
         ]
+
+    def picture(self, row: int) -> bytes | None:
+        """Return the small picture of a row, as JPEG, where one was kept."""
+        return self._prepared.picture(self.table, row) if self._pictured else None
 
     def card(self, row: int) -> Card:
         """Return the card of a row number from 1."""

@@ -71,6 +71,7 @@ class Renderer:
             "number": number,
             "said": said,
             "link": self.link,
+            "picture": lambda card: f"/pictures/{quote(card.table, safe='')}/{quote(card.id, safe='')}",
             "hue": _hue,
             "own_hue": _own_hue,
             "over": _over,

@@ -33,7 +33,9 @@ Part = Annotated[Literal["test", "valid", "train", "all"], Query()]
 
 _SHOWN: Final = 18
 _STYLE: Final = Path(__file__).parent / "pages" / "page.css"
-_POLICY: Final = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'"
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; form-action 'self'; base-uri 'none'"
+)
 _REPORT_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; font-src data:"
 )
@@ -183,6 +185,15 @@ def _add_row_pages(app: FastAPI, service: Service, renderer: Renderer) -> None:
         if found is None:
             raise _unknown(service, table or None, name)
         return _html(renderer.page("item.html", page=found))
+
+    @app.get("/pictures/{table}/{name:path}", include_in_schema=False)
+    def picture(table: str, name: str) -> Response:
+        catalogue = service.catalogue(table)
+        row = None if catalogue is None else catalogue.row(name)
+        found = None if catalogue is None or row is None else catalogue.picture(row)
+        if found is None:
+            raise HTTPException(404, f"There is no picture of `{name}`.")
+        return Response(found, media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
 
     @app.get("/tables/{table}", include_in_schema=False)
     def rows(table: str, part: Part = "test", q: Words = "", page: Page = 1) -> HTMLResponse:

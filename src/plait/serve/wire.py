@@ -71,6 +71,8 @@ class Card(Wire):
     id: str
     title: str
     facts: list[Fact] = Field(default_factory=list)
+    picture: bool = False
+    """Whether `/pictures/TABLE/ID` shows it."""
     score: float | None = None
     """What it was ranked by: the retrieval score, or the first task's prediction, or the cosine for similar ones."""
     predictions: list[Prediction] = Field(default_factory=list)

@@ -7,10 +7,11 @@ from pathlib import Path
 from plait.data.engine import Engine
 from plait.data.media.cells import folder_of, read_cells, state_of
 from plait.data.media.medium import MediaEncoders, Medium
+from plait.data.media.thumbnails import write_thumbnails
 from plait.errors import RecipeError
 from plait.schema import Audio, Image, Schema
 
-__all__ = ["media_state", "medium_of"]
+__all__ = ["keep_pictures", "media_state", "medium_of"]
 
 
 def medium_of(name: str, feature: Image | Audio, media: MediaEncoders | None) -> Medium:
@@ -50,3 +51,19 @@ def media_state(engine: Engine, schema: Schema, base: Path, media: MediaEncoders
             cells = read_cells(name, engine.column(table, column), folder_of(schema.tables[table].source, base), medium.kind)
             found[name] = [medium.fingerprint, state_of(cells)]
     return found
+
+
+def keep_pictures(engine: Engine, schema: Schema, table: str, files: Path | None, folder: Path) -> None:
+    """Keep small pictures of a table's rows, of its first feature that is an image.
+
+    Args:
+        engine: reads the column.
+        schema: the features.
+        table: whose rows.
+        files: what relative paths start from.
+        folder: the prepared folder.
+    """
+    columns = (name for name, f in schema.features.items() if isinstance(f, Image) and name.partition(".")[0] == table)
+    name = next(columns, None)
+    if name is not None:
+        write_thumbnails(folder, table, read_cells(name, engine.column(table, name.partition(".")[2]), files, "image"))
