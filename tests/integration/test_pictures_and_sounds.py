@@ -172,6 +172,6 @@ def test_the_how_to_runs(tmp_path: Path, root: Path) -> None:
     assert guessed["features"]["lamps.hum"] == "audio"
     assert guessed["model"]["image"] == {"model": "efficientnet-lite0"}
     assert guessed["model"]["audio"] == {"model": "cnn"}
-    lines, _, fine = check_recipe(written, [])
-    assert fine, lines
+    lines, _, failed = check_recipe(written, [])
+    assert not failed, lines
     assert any("216 pictures, all can be read; 24 rows have none" in line for line in lines)

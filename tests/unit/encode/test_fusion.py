@@ -171,3 +171,24 @@ def test_one_modality_alone_is_not_mixed() -> None:
     built = RowEncoder(table, RowEncoder.Settings(fusion=Gated.Settings()))
     assert not built.mixes
     assert list(built.spans) == ["items.photo"]
+
+
+@pytest.mark.parametrize("settings", [Gated.Settings(dropout=0.5), Attention.Settings(heads=2, dropout=0.5)])
+def test_what_is_left_out_in_training_follows_the_seed(settings: Gated.Settings) -> None:
+    built = row(settings).train()
+    found = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        found.append(built(*inputs()))
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+    assert torch.equal(built.eval()(*inputs()), built(*inputs()))
+
+
+@pytest.mark.parametrize("settings", FUSIONS)
+def test_bfloat16(settings: Gated.Settings) -> None:
+    built = row(settings).eval()
+    exact = built(*inputs())
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = built(*inputs())
+    torch.testing.assert_close(rough.float(), exact, atol=0.1, rtol=0.1)
