@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from plait.data.columns import Prepared
 from plait.data.mix import mix_of
@@ -14,7 +14,7 @@ from plait.errors import RecipeError, RunError
 from plait.recipe import Recipe, load_recipe
 from plait.run.build import build_media, build_texts, resampled
 from plait.run.content import Measured
-from plait.run.manifest import NAME, PHASES, write_file
+from plait.run.manifest import NAME, PHASES, sha256, write_file
 from plait.run.phase import Trained, only, train_phase
 from plait.run.progress import Tell
 from plait.run.resolve import Resolved, resolve
@@ -24,6 +24,8 @@ from plait.run.watching import watching
 from plait.run.write import write_run
 
 __all__ = ["train"]
+
+_TABLES: Final = "tables.sha256"
 
 
 def train(
@@ -44,7 +46,8 @@ def train(
         out: the run folder.
         changes: overrides such as `train.epochs=5`.
         base: the folder that the recipe's sources are relative to; the recipe file's own where not said.
-        resume: go on where an interrupted run in `out` stopped; bitwise the same as if it had not stopped.
+        resume: go on where an interrupted run in `out` stopped; bitwise the same as if it had not stopped. A finished run
+            stays as it is.
         alone: train every task alone too, to compare with.
         trees: add gradient-boosted trees per task as one more baseline.
         tell: hears of progress as `(what, done, total)`.
@@ -52,15 +55,19 @@ def train(
     Raises:
         RecipeError: the recipe cannot be used, or `out` holds something else.
         DataError: a table does not hold what the recipe says.
+        RunError: there is nothing to resume, or the tables are no longer those the run was started with.
         DivergedError: the loss stopped being finite.
     """
     folder = Path(out)
     resolved = resolve(recipe, changes, base)
     _make_room(folder, resolved.recipe, resume)
+    if (folder / NAME).exists():
+        return Run(folder)
     start = perf_counter()
     texts, media = build_texts(resolved.recipe), build_media(resolved.recipe)
     prepared = prepare(resolved.recipe.schema_, resolved.base, _cache(resolved), texts, tell, media=media)
     seconds = {"prepare": perf_counter() - start}
+    _same_tables(folder, prepared)
     write_file(folder / "recipe.yaml", resolved.recipe.to_yaml())
     measured, joint = _train_all(resolved.recipe, prepared, folder, resume, alone, trees, seconds)
     write_run(folder, resolved.recipe, prepared, joint.model, measured)
@@ -141,6 +148,18 @@ def _same_recipe(begun: Path, recipe: Recipe) -> None:
         raise RecipeError(
             f"A run is resumed with the recipe it was started with. Found `{'`, `'.join(changed)}` changed since. "
             f"Undo the change, or train into another folder."
+        )
+
+
+def _same_tables(folder: Path, prepared: Prepared) -> None:
+    """Keep what the tables hold with the checkpoints, which know rows by their numbers."""
+    kept, found = folder / PHASES / _TABLES, sha256(prepared.folder / NAME)
+    if not kept.exists():
+        write_file(kept, found)
+    elif kept.read_text() != found:
+        raise RunError(
+            f"`{folder}` should be resumed on the tables it was started with, since its model has seen their training part. "
+            f"Found other content in them now. Put the tables back, or train into another folder."
         )
 
 

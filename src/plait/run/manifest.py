@@ -11,7 +11,7 @@ from typing import Final
 
 from plait.errors import CorruptError, RunError
 
-__all__ = ["ENCODER", "NAME", "PHASES", "check_manifest", "write_file", "write_manifest"]
+__all__ = ["ENCODER", "NAME", "PHASES", "check_manifest", "sha256", "write_file", "write_manifest"]
 
 NAME: Final = "manifest.json"
 PHASES: Final = "phases"

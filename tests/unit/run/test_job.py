@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from plait.data.columns import PARTS
-from plait.errors import RecipeError, RunError
+from plait.errors import RecipeError, RunError, Stopped
+from plait.run import job
 from plait.run.job import train
 from plait.run.run import Run
+from support.films import write_people
 
 
 def test_a_run_leaves_the_promised_files(run: Run) -> None:
@@ -72,6 +75,29 @@ def test_other_files_are_not_written_over(films: Path, tmp_path: Path) -> None:
 def test_resuming_nothing_is_refused(films: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="should hold an interrupted run to resume. Found nothing"):
         train(films / "recipe.yaml", tmp_path / "none", resume=True)
+
+
+def test_resuming_a_finished_run_leaves_it_as_it_is(run: Run, films: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*") if path.is_file()}
+    assert train(films / "recipe.yaml", run.folder, resume=True).report == run.report
+    assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*") if path.is_file()} == before
+
+
+def test_resuming_on_other_tables_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, out = write_people(tmp_path, rows=200), tmp_path / "run"
+
+    def stop(*_: object) -> None:
+        raise Stopped("before the run was written")
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(job, "write_run", stop)
+        train(recipe, out, base=tmp_path, alone=False)
+    rows = pq.read_table(tmp_path / "people.parquet")
+    pq.write_table(rows.slice(0, 150), tmp_path / "people.parquet")
+    with pytest.raises(RunError, match=r"on the tables it was started with.*Found other content in them now"):
+        train(recipe, out, base=tmp_path, alone=False, resume=True)
+    pq.write_table(rows, tmp_path / "people.parquet")
+    assert train(recipe, out, base=tmp_path, alone=False, resume=True).report.data.rows == {"people": 200}
 
 
 def test_resuming_with_another_recipe_is_refused(run: Run, films: Path) -> None:
