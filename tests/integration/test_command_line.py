@@ -48,7 +48,7 @@ def test_init_check_and_json(films: Path, tmp_path: Path) -> None:
     [
         ("train.epoch=5", "`train.epoch` is no known key. Did you mean `epochs`?"),
         ("train.epochs=zero", "`train.epochs`: Input should be a valid integer"),
-        ("model.sharing.kind=moe", "`model.sharing`: Input tag 'moe'"),
+        ("model.sharing.kind=moe", "Found `moe`. Did you mean `mmoe`?"),
         ("tables.ratings.source=rating.parquet", "Did you mean `ratings.parquet`?"),
         ("tasks.like.label=star >= 4", "stars"),
         ("nonsense", "An override should look like"),
