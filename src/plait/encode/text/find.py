@@ -21,6 +21,8 @@ _PACKAGED: Final = {
 """Name -> package that brings it, its place in the package, what to install."""
 _OWNERS: Final = {"all-MiniLM-L6-v2": "sentence-transformers", "SmolLM2-135M-Instruct": "HuggingFaceTB"}
 _WIDTHS: Final = ("hidden_size", "n_embd", "d_model", "dim")
+_WEIGHTS: Final = ("model*.safetensors", "pytorch_model*.bin*")
+"""The second ones are downloaded where there are none of the first."""
 _READ: Final = ("*.json", "*.txt", "*.model", "1_Pooling/config.json")
 """What changes how a text is read, beside the weights."""
 
@@ -80,13 +82,19 @@ def _from_hub(name: str, key: str, looked: list[str]) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     wanted = ["*.json", "*.txt", "*.model", "model*.safetensors", "1_Pooling/*"]
-    looked = [*looked, f"the cache `{constants.HF_HUB_CACHE}`"]
     try:
         try:
-            return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=True))
+            kept = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=True))
+            if any(path for pattern in _WEIGHTS for path in kept.glob(pattern)):
+                return kept
+            looked = [*looked, f"the cache `{constants.HF_HUB_CACHE}`, which lacks its weights"]
         except LocalEntryNotFoundError:
-            looked.append(f"the hub {constants.ENDPOINT}" + (" (offline)" if constants.HF_HUB_OFFLINE else ""))
-            return Path(snapshot_download(name, allow_patterns=wanted))
+            looked = [*looked, f"the cache `{constants.HF_HUB_CACHE}`"]
+        looked.append(f"the hub {constants.ENDPOINT}" + (" (offline)" if constants.HF_HUB_OFFLINE else ""))
+        found = Path(snapshot_download(name, allow_patterns=wanted))
+        if not any(found.glob(_WEIGHTS[0])):
+            snapshot_download(name, allow_patterns=[_WEIGHTS[1]])
+        return found
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise RecipeError(
             f"`{key}: {name}` should be a local folder, a model that comes as a package, or a name on the Hugging Face "

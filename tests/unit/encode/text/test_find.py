@@ -47,6 +47,32 @@ def test_an_unknown_name_says_where_was_looked(monkeypatch: pytest.MonkeyPatch) 
         find_model("no/such")
 
 
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+def test_a_name_of_the_hub_is_taken_from_the_cache_or_downloaded_there(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str
+) -> None:
+    """A stand-in for the hub: the cache holds a configuration without weights, as other libraries leave it."""
+    import huggingface_hub
+
+    calls: list[tuple[bool, str]] = []
+
+    def download(name: str, allow_patterns: list[str], local_files_only: bool = False) -> str:
+        calls.append((local_files_only, allow_patterns[-1]))
+        folder = tmp_path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(whole / "config.json", folder)
+        if not local_files_only and any(Path(weights).match(pattern) for pattern in allow_patterns):
+            shutil.copy(whole / "model.safetensors", folder / weights)
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    assert find_model("some/model") == tmp_path / "some" / "model"
+    assert [there for there, _ in calls] == ([True, False] if weights == "model.safetensors" else [True, False, False])
+    calls.clear()
+    find_model("some/model")
+    assert [there for there, _ in calls] == [True], "what is kept is not asked for again"
+
+
 @pytest.mark.parametrize("name", ["all-MiniLM-L6-v2", "SmolLM2-135M-Instruct"])
 def test_a_packaged_name_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     import importlib.util
