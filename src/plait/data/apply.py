@@ -51,7 +51,8 @@ def apply(
     Args:
         prepared: what training used.
         table: the table the rows belong to.
-        rows: the rows, with the columns of the table's features and keys.
+        rows: the rows, with the columns of the table's features and keys; a key that a retrieval task is to find may be
+            left out.
         texts: reads text features.
         media: reads pictures and sounds.
         files: what relative paths of pictures and sounds start from; no file is read where not said.
@@ -116,9 +117,14 @@ def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
 
 
 def _keys(engine: Engine, prepared: Prepared, table: str) -> dict[str, npt.NDArray[np.int32]]:
-    """Find the prepared rows that the keys of the new rows lead to; 0 where there is none."""
+    """Find the prepared rows that the keys of the new rows lead to; 0 where there is none, or where it is to be found."""
     found = {}
+    tasks = [task for task in prepared.plan.schema.tasks.values() if task.table == table and task.kind == "retrieval"]
+    sought = {task.label.strip().strip('"') for task in tasks} - {*engine.columns(table)}
     for key, target in prepared.layout.tables[table].targets.items():
+        if key in sought:
+            found[key] = np.zeros(engine.count(table), np.int32)
+            continue
         engine.need(table, key, f"Key `{table}.{key}`")
         found[key] = np.maximum(key_rows(engine.column(table, key), prepared.plan.ids[target])[0], 0)
     return found

@@ -50,7 +50,7 @@ def cut_out(output: Tensor, words: Words, rows: Tensor) -> Cut:
         rows: whose texts these are, row numbers.
     """
     assert words.offsets is not None
-    found = output.double().reshape(len(rows), -1, 3)
+    found = output.double().reshape(len(rows), output.shape[1] // 3, 3)
     row, slot = torch.nonzero(found[:, :, 0] >= 0, as_tuple=True)
     first, last, chance = found[row, slot].T
     base = words.starts[words.places.index_select(0, rows.index_select(0, row)).long()]

@@ -118,3 +118,15 @@ def test_the_check_looks_at_the_parts(tmp_path: Path) -> None:
     assert not [f for f in check(schema(["query", "product.title"]), tmp_path) if f.name == "columns" and f.status == "FAIL"]
     wrong = [f for f in check(schema(["query", "product.titel"]), tmp_path) if f.status == "FAIL"]
     assert [(f.name, f.table, f.column) for f in wrong] == [("columns", "products", "titel")]
+
+
+def test_what_is_to_be_found_may_be_left_out(tmp_path: Path) -> None:
+    write(tmp_path)
+    find = Task(table="pairs", kind="retrieval", label="product")
+    made = prepare(schema(["query", "query"], find=find), tmp_path, tmp_path / "cache", Letters())
+    found = apply(made, "pairs", pa.table({"query": ["a", "bb"]}), Letters())
+    assert found.matrix[1:, found.layout.keys["product"]].tolist() == [0, 0]
+    assert found.vectors["pairs.query"][1:].tolist() == [[1, 0, 0, 0], [0, 2, 0, 0]]
+    other = prepare(schema(["query", "product.title"]), tmp_path, tmp_path / "cache", Letters())
+    with pytest.raises(DataError, match=r"Key `pairs.product`"):
+        apply(other, "pairs", pa.table({"query": ["a"]}), Letters())
