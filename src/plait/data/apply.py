@@ -51,8 +51,7 @@ def apply(
     Args:
         prepared: what training used.
         table: the table the rows belong to.
-        rows: the rows, with the columns of the table's features and keys; a key that a retrieval task is to find may be
-            left out.
+        rows: the rows, with the columns of the table's features and keys, save a key that is to be found.
         texts: reads text features.
         media: reads pictures and sounds.
         files: what relative paths of pictures and sounds start from; no file is read where not said.

@@ -165,8 +165,8 @@ class _Preparation:
             table: read_examples(self.engine, schema, table, relations.keys[table], part, seats)
             for table, part in parts.items()
         }
-        tasks = {n: examples[t.table].layouts[n] for n, t in schema.tasks.items()}
-        rules = rules_of(self.engine, schema, relations, tasks)
+        known = {n: examples[t.table].layouts[n] for n, t in schema.tasks.items()}
+        rules = rules_of(self.engine, schema, relations, known)
         save_rules(rules.ruled, rules.kinds, self.folder)
         packings: dict[str, Packing] = {}
         tables: dict[str, Columns] = {}
@@ -188,7 +188,7 @@ class _Preparation:
             tables={n: t.layout for n, t in tables.items()},
             roles=seats.roles,
             paths=seats.paths,
-            tasks=tasks,
+            tasks={n: examples[t.table].layouts[n] for n, t in schema.tasks.items()},
             groups=seats.groups,
             histories=dict.fromkeys(histories, "ready"),
             rules=rules.layouts,
