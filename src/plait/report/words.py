@@ -15,6 +15,7 @@ __all__ = [
     "names",
     "number",
     "percent",
+    "rule_lines",
     "summary",
     "table",
 ]
@@ -183,7 +184,16 @@ def comparison_lines(report: Report) -> list[str]:
         for name, task in report.tasks.items()
         if task.metric in task.joint and task.joint[task.metric].value is None
     ]
-    return [*table(rows), "", *reasons, *summary(report)]
+    return [*table(rows), "", *reasons, *summary(report), *rule_lines(report)]
+
+
+def rule_lines(report: Report) -> list[str]:
+    """Say of each rule how many labels break it, and how many test predictions would have."""
+    return [
+        f"Rule {name}, about {rule.task}: {sum(rule.labels.values()):,} of {sum(rule.forbidden.values()):,} labels break "
+        f"it; of {rule.forbidden.get('test', 0):,} test predictions {rule.predictions:,} would have, and none does."
+        for name, rule in report.rules.items()
+    ]
 
 
 def compare_rows(reports: dict[str, Report]) -> list[dict[str, str | float | None]]:

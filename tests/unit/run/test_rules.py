@@ -115,6 +115,8 @@ def test_the_report_counts_what_was_broken(run: Run) -> None:
     out = ratings.rules["likes"].at(run.prepared.rows("like", "test")).outcome()
     assert rules["likes"].predictions == int((before[out] >= 0.5).sum())
     assert rules["likes"].given == pytest.approx(float(before[out].mean()), abs=1e-5)
+    told, _ = evaluate(run.folder, None, None)
+    assert any(line.startswith("Rule likes, about like: ") and line.endswith("would have, and none does.") for line in told)
     page = (run.folder / "report.html").read_text()
     assert "labels that break it" in page and "users.age &lt; 40" in page
 
