@@ -99,7 +99,9 @@ def outputs(model: MultiTaskModel, batch: Batch) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("name", "blind"), [("price", {"dear", "good"}), ("photo", {"unseen"}), ("jingle", set())], ids=["price", "photo", "jingle"]
+    ("name", "blind"),
+    [("price", {"dear", "good"}), ("photo", {"unseen"}), ("jingle", set())],
+    ids=["price", "photo", "jingle"],
 )
 def test_no_trace_of_what_is_hidden(built: tuple[MultiTaskModel, Prepared], name: str, blind: set[str]) -> None:
     model, prepared = built
