@@ -18,7 +18,6 @@ from plait.data.columns import Columns, Prepared
 from plait.data.engine import Engine
 from plait.data.examples import Examples, apply_examples
 from plait.data.facts import kinds_of_facts
-from plait.data.joint import joint_texts, reached_from_outside
 from plait.data.media.medium import MediaEncoders
 from plait.data.moments import MISSING, moments
 from plait.data.pack import matrix_shape, pack
@@ -26,9 +25,10 @@ from plait.data.relations import key_rows
 from plait.data.rules.judge import rules_of_rows
 from plait.data.slots import as_fitted
 from plait.data.table import Packing, vectors, words
-from plait.data.tags import lay_tags
-from plait.data.texts import TextEncoder
-from plait.data.words import TokenReader
+from plait.data.text.joint import joint_texts, reached_from_outside
+from plait.data.text.tags import lay_tags
+from plait.data.text.vectors import TextEncoder
+from plait.data.text.words import TokenReader
 from plait.errors import RecipeError, nearest
 from plait.layout import TableLayout
 

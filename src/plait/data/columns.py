@@ -16,7 +16,7 @@ from torch import Tensor
 
 from plait.data.graph import Edges
 from plait.data.rules.ruled import Ruled
-from plait.data.words import Words
+from plait.data.text.words import Words
 from plait.errors import RecipeError, nearest
 from plait.layout import Layout, TableLayout
 

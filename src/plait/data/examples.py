@@ -18,7 +18,7 @@ from plait.data.moments import moments
 from plait.data.plan import Plan
 from plait.data.questions import question_numbers
 from plait.data.seats import Seats
-from plait.data.spans import Spans, find_spans
+from plait.data.text.spans import Spans, find_spans
 from plait.data.values import flat, numbers
 from plait.data.vocabulary import count
 from plait.errors import DataError, RecipeError

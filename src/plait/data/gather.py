@@ -12,7 +12,7 @@ from plait.data.columns import Columns, Events, Prepared
 from plait.data.graph import Edges
 from plait.data.history import earlier
 from plait.data.rules.ruled import Ruled
-from plait.data.words import Tokens, Words, distinct
+from plait.data.text.words import Tokens, Words, distinct
 
 __all__ = ["Around", "Batch", "Block", "Past", "block", "gather", "hide"]
 

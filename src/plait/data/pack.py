@@ -17,7 +17,7 @@ from plait.data.engine import Engine
 from plait.data.scratch import Scratch
 from plait.data.slots import encode_feature
 from plait.data.table import Packing
-from plait.data.texts import Tell
+from plait.data.text.vectors import Tell
 from plait.errors import DataError
 from plait.layout import TableLayout
 from plait.schema import Category, Id

@@ -22,7 +22,6 @@ from plait.data.facts import Facts, knowledge, read_facts
 from plait.data.files import appearing, mapped_matrix, write_manifest
 from plait.data.graph import fact_keys, save_edges
 from plait.data.history import Timeline
-from plait.data.joint import joint_columns, joint_texts, need_parts, reached
 from plait.data.labels import holds
 from plait.data.media.cells import folder_of
 from plait.data.media.features import keep_pictures, media_state
@@ -39,9 +38,10 @@ from plait.data.seats import Seats, arrange, history_keys
 from plait.data.slots import Seen, Slotted, most_slots
 from plait.data.store import load, matrix_file, save_columns, save_events, write_raw
 from plait.data.table import Packing, fit_table, lay_out, vectors, words
-from plait.data.tags import lay_tags, tagged
-from plait.data.texts import Tell, TextEncoder
-from plait.data.words import TokenReader
+from plait.data.text.joint import joint_columns, joint_texts, need_parts, reached
+from plait.data.text.tags import lay_tags, tagged
+from plait.data.text.vectors import Tell, TextEncoder
+from plait.data.text.words import TokenReader
 from plait.errors import CorruptError
 from plait.layout import Layout, TableLayout
 from plait.schema import Graph, History, Id, Schema, Task, Text

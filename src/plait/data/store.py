@@ -19,10 +19,10 @@ from torch import Tensor
 from plait.data.columns import Columns, Events, Prepared
 from plait.data.files import check_manifest, file_name, group_starts, read_groups, read_parquet, write_groups, write_parquet
 from plait.data.graph import load_edges
-from plait.data.kept_words import load_words, save_words
 from plait.data.pack import matrix_shape, turn
 from plait.data.plan import Plan
 from plait.data.rules.ruled import load_rules
+from plait.data.text.store import load_words, save_words
 from plait.data.values import flat
 from plait.errors import CorruptError, RecipeError
 from plait.layout import Layout, TableLayout

@@ -19,10 +19,10 @@ from plait.data.media.medium import MediaEncoders
 from plait.data.media.vectors import encode_media
 from plait.data.scratch import Scratch
 from plait.data.slots import Fitted, Seen, Slotted, encode_feature, fit_feature
-from plait.data.texts import Tell, TextEncoder, encode_texts
+from plait.data.text.vectors import Tell, TextEncoder, encode_texts
+from plait.data.text.words import TokenReader, Words, read_words
 from plait.data.values import flat
 from plait.data.vectors import given_vectors
-from plait.data.words import TokenReader, Words, read_words
 from plait.errors import RecipeError
 from plait.layout import FeatureLayout, TableLayout
 from plait.schema import Audio, Category, Embedding, Feature, Id, Image, Number, Text, Time

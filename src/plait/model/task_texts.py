@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from plait.data.batches import Batch
-from plait.data.words import distinct
+from plait.data.text.words import distinct
 from plait.encode.text.live import LiveText
 from plait.encode.vectors import VectorEncoder
 from plait.layout import Group, Layout

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from plait.data.batches import Batch, Block
 from plait.data.negatives import Negatives
-from plait.data.words import distinct
+from plait.data.text.words import distinct
 from plait.encode.text.live import LiveText
 
 __all__ = ["read_all", "read_batch", "read_blocks"]

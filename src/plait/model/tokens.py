@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.data.batches import Batch, Block
-from plait.data.words import Tokens
+from plait.data.text.words import Tokens
 from plait.encode.text.live import LiveText
 from plait.share.parting import alias, part
 from plait.tasks.tokens import Script, TokenHead

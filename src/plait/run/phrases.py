@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from plait.data.text.words import Words
 from plait.data.values import flat, texts
-from plait.data.words import Words
 
 if TYPE_CHECKING:
     from plait.encode.text.tokens import TextTokens

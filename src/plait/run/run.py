@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from plait.data.columns import Prepared
 from plait.data.media.medium import MediaEncoders
 from plait.data.prepare import load as load_prepared
-from plait.data.texts import TextEncoder
-from plait.data.words import TokenReader
+from plait.data.text.vectors import TextEncoder
+from plait.data.text.words import TokenReader
 from plait.errors import RunError
 from plait.layout import Layout
 from plait.model import MultiTaskModel

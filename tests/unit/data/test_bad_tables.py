@@ -17,7 +17,7 @@ from tests.unit.data.shop import Letters
 from plait.data.columns import Prepared
 from plait.data.files import appearing, mapped_matrix, read_parquet
 from plait.data.prepare import load, prepare
-from plait.data.texts import encode_texts
+from plait.data.text.vectors import encode_texts
 from plait.errors import CorruptError, DataError, PlaitError, RecipeError
 from plait.schema import Category, Id, Number, Schema, Split, Table, Task, Time
 

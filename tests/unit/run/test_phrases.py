@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from plait.data.words import Words
+from plait.data.text.words import Words
 from plait.run.phrases import cut_out, phrase_columns, spelled
 
 # Two texts: `zoom in` as [1] zoom in [2], and `a lens` as [1] a len ##s [2].

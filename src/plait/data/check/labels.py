@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from plait.data.check.context import Context, Observed
 from plait.data.check.finding import Finding
 from plait.data.labels import fit_label, holds, label_values, wrong_labels
-from plait.data.spans import find_spans
-from plait.data.tags import lost_words
+from plait.data.text.spans import find_spans
+from plait.data.text.tags import lost_words
 from plait.data.values import flat, numbers, texts
 from plait.errors import PlaitError, nearest
 from plait.schema import Category, Task

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from plait.data.columns import Prepared
 from plait.data.engine import Engine
-from plait.data.joint import reached
 from plait.data.relations import Relations
 from plait.data.rules.reading import Reading, read_rule
 from plait.data.rules.ruled import Ruled
+from plait.data.text.joint import reached
 from plait.data.values import flat
 from plait.errors import RecipeError, nearest
 from plait.layout import RuleLayout, TaskLayout

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from plait.data.files import file_name, read_parquet, room, write_parquet
+from plait.data.text.words import Words
 from plait.data.values import flat
-from plait.data.words import Words
 from plait.errors import CorruptError
 
 __all__ = ["load_words", "save_words"]

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plait.data.examples import Examples
-from plait.data.spans import Spans, lay_on_tokens
-from plait.data.words import Words
+from plait.data.text.spans import Spans, lay_on_tokens
+from plait.data.text.words import Words
 from plait.errors import RecipeError
 
 __all__ = ["lay_tags", "lost_words", "tagged"]

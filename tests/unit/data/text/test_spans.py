@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plait.data.spans import find_spans, lay_on_tokens
+from plait.data.text.spans import find_spans, lay_on_tokens
 from plait.errors import DataError
 
 

@@ -11,7 +11,7 @@ from plait.data.apply import apply
 from plait.data.batches import Block, block, gather
 from plait.data.columns import Prepared
 from plait.data.prepare import load, prepare
-from plait.data.words import Tokens, Words, distinct, read_words
+from plait.data.text.words import Tokens, Words, distinct, read_words
 from plait.errors import CorruptError, DataError
 
 
@@ -93,7 +93,7 @@ def test_an_altered_token_is_found(shop: Prepared) -> None:
 
 
 def test_a_file_cut_short_is_found(shop: Prepared) -> None:
-    from plait.data.kept_words import load_words
+    from plait.data.text.store import load_words
 
     file = shop.folder / "words" / "items.title" / "ids.int32"
     before = file.read_bytes()

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from plait.data.texts import Tell
+from plait.data.text.vectors import Tell
 from plait.data.values import flat, texts
 from plait.errors import DataError
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.unit.data.shop import Letters
 
-from plait.data.texts import Tell, encode_texts
+from plait.data.text.vectors import Tell, encode_texts
 
 
 def test_each_text_once_and_nothing_for_none(tmp_path: Path) -> None:
@@ -66,8 +66,8 @@ def test_a_byte_changed_anywhere_is_never_believed(tmp_path: Path, place: int) -
 
 
 def test_an_interrupted_encoding_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plait.data.texts._TEXTS", 2)
-    monkeypatch.setattr("plait.data.texts._CHARACTERS", 100)
+    monkeypatch.setattr("plait.data.text.vectors._TEXTS", 2)
+    monkeypatch.setattr("plait.data.text.vectors._CHARACTERS", 100)
 
     class Tired(Letters):
         def __call__(self, texts: list[str], tell: object = None) -> npt.NDArray[np.float16]:
@@ -85,7 +85,7 @@ def test_an_interrupted_encoding_goes_on_where_it_stopped(tmp_path: Path, monkey
 
 
 def test_progress_counts_what_is_left_over_all_lots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plait.data.texts._TEXTS", 2)
+    monkeypatch.setattr("plait.data.text.vectors._TEXTS", 2)
 
     class Telling(Letters):
         def __call__(self, texts: list[str], tell: Tell | None = None) -> npt.NDArray[np.float16]:
