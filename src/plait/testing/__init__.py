@@ -10,6 +10,7 @@ All built-in parts pass the same suites.
 """
 
 from plait.testing.balancers import BalancerContract
+from plait.testing.fusion import FusionContract
 from plait.testing.heads import HeadContract, TwoTowerContract
 from plait.testing.relations import RelationContract
 from plait.testing.sharing import SharingContract
@@ -17,6 +18,7 @@ from plait.testing.tokens import TokenHeadContract
 
 __all__ = [
     "BalancerContract",
+    "FusionContract",
     "HeadContract",
     "RelationContract",
     "SharingContract",
