@@ -14,7 +14,7 @@ from bench.peers import beside
 from bench.plan import Plan
 from bench.processes import ROOT, module
 from bench.rounds import Contestant, race
-from plait.encode.text.find import find_model
+from plait.encode.pretrained.find import find_model
 from plait.encode.text.load import Pretrained, load_pretrained
 from plait.encode.text.read import read_texts
 

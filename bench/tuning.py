@@ -13,7 +13,7 @@ from bench.plan import Plan
 from bench.processes import ROOT, module
 from bench.recipes import write
 from bench.rounds import Contestant, race
-from plait.encode.text.find import find_model
+from plait.encode.pretrained.find import find_model
 
 __all__ = ["tuning"]
 

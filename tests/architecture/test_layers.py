@@ -25,8 +25,8 @@ HEAVY: dict[str, set[str]] = {
     "transformers": {
         "encode/audio/frozen.py",
         "encode/image/network.py",
+        "encode/pretrained/quiet.py",
         "encode/text/load.py",
-        "encode/text/save.py",
     },
     "timm": {"encode/image/network.py"},
     "soundfile": {"data/media/sounds.py"},

@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from plait.encode.pretrained.precision import has_bfloat16
 from plait.errors import RecipeError
 
 __all__ = ["autocast", "choose_device", "choose_precision", "fast_products"]
@@ -37,9 +38,7 @@ def choose_precision(wanted: Literal["auto", "fp32", "bf16"], device: torch.devi
     """Return the precision of `train.precision`: `auto` takes bf16 where the device multiplies it natively."""
     if wanted != "auto":
         return wanted
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if device.type == "cpu" and _has("avx512_bf16", "amx_bf16") else "fp32"
+    return "bf16" if has_bfloat16(device) else "fp32"
 
 
 def autocast(precision: Literal["fp32", "bf16"], device: torch.device) -> AbstractContextManager[object]:

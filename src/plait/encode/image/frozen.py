@@ -1,6 +1,6 @@
 """Pictures to vectors, once, for preparation to keep."""
 
-from typing import Final, final
+from typing import final
 
 import numpy as np
 import torch
@@ -10,11 +10,9 @@ from torch import Tensor, nn
 from plait.encode.image.find import find
 from plait.encode.image.network import load_network
 from plait.encode.image.settings import Image
-from plait.encode.precision import has_bfloat16
+from plait.encode.pretrained.precision import halves, has_bfloat16
 
 __all__ = ["FrozenImage"]
-
-_LARGEST: Final = 65504.0
 
 
 @final
@@ -65,8 +63,7 @@ class FrozenImage:
         mean, std = (scaled.new_tensor(values)[:, None, None] for values in (self._found.mean, self._found.std))
         with torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
             vectors: Tensor = network((scaled - mean) / std)
-        found: np.ndarray = vectors.float().clamp(-_LARGEST, _LARGEST).half().cpu().numpy()
-        return found
+        return halves(vectors)
 
     def _load(self) -> nn.Module:
         if self._network is None:

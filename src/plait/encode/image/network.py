@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from plait.encode.image.efficientnet import EfficientNetLite0
 from plait.encode.image.find import KEY, Found
+from plait.encode.pretrained.quiet import quiet
 from plait.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -53,17 +54,12 @@ def _of_timm(found: Found) -> nn.Module:
 def _of_transformers(found: Found, pooling: Literal["auto", "first", "mean"]) -> nn.Module:
     from safetensors import SafetensorError
     from transformers import AutoModel, CLIPModel, SiglipModel
-    from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        model = AutoModel.from_pretrained(found.place, local_files_only=True)
+        with quiet():
+            model = AutoModel.from_pretrained(found.place, local_files_only=True)
     except (OSError, ValueError, SafetensorError) as error:
         raise _unreadable(found, error) from error
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
     model.eval().requires_grad_(False)
     if isinstance(model, CLIPModel | SiglipModel):
         return _Pooled(model.vision_model)

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Float, Float16, Int
 from torch import Tensor
 
-from plait.encode.precision import has_bfloat16
+from plait.encode.pretrained.find import find_model, fingerprint, width_of
+from plait.encode.pretrained.precision import has_bfloat16
 from plait.encode.text.chunks import cut, pad
-from plait.encode.text.find import find_model, fingerprint, width_of
 from plait.encode.text.load import Pretrained, load_pretrained
 from plait.encode.text.pool import pool
 from plait.encode.text.read import Windows, clean, read_texts

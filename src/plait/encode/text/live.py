@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from plait.encode.pretrained.find import find_model
 from plait.encode.text.alphabet import alphabet_of, embeddings_of
 from plait.encode.text.chunks import cut, pad
-from plait.encode.text.find import find_model
 from plait.encode.text.layers import Layers, fix_linears, held
 from plait.encode.text.load import Pretrained, load_pretrained
 from plait.encode.text.lora import add_adapters, merge_adapters, targets

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import torch
 from torch import nn
 
-from plait.encode.text.files import check_tokenizer, read_json
-from plait.encode.text.find import width_of
+from plait.encode.pretrained.files import check_tokenizer, read_json
+from plait.encode.pretrained.find import width_of
+from plait.encode.pretrained.quiet import quiet
 from plait.encode.text.pool import Pooling
 from plait.errors import MissingExtraError, RecipeError
 
@@ -138,7 +139,7 @@ def _load(place: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, list[str], 
 def _reading(place: Path) -> Iterator[None]:
     """Keep transformers quiet, and say what it cannot read."""
     try:
-        with _quiet():
+        with quiet():
             yield
     except MissingExtraError:
         raise
@@ -150,22 +151,6 @@ def _reading(place: Path) -> Iterator[None]:
             f"`model.text.model` should be a text encoder with weights and tokenizer. The one in `{place}` "
             f"cannot be read: {said[:600]}. Download it again or choose another."
         ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from drawing bars and warning of what is meant."""
-    from transformers.utils import logging
-
-    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def save_fresh(folder: Path, tokenizer: Tokenizer, layers: int, width: int, heads: int, tokens: int, seed: int) -> int:
@@ -198,7 +183,7 @@ def save_fresh(folder: Path, tokenizer: Tokenizer, layers: int, width: int, head
         torch.manual_seed(seed)
         model = BertModel(config)
     folder.mkdir(parents=True, exist_ok=True)
-    with _quiet():
+    with quiet():
         model.save_pretrained(folder)
     marks = {name: f"[{mark}]" for name, mark in _MARKS.items()}
     written = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=tokens, **marks)  # type: ignore[no-untyped-call]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from plait.encode.pretrained.quiet import quiet
 from plait.encode.text.load import Pretrained
 
 __all__ = ["save_pretrained"]
@@ -20,16 +21,9 @@ def save_pretrained(loaded: Pretrained, folder: Path, state: dict[str, Tensor]) 
         folder: made where it is not there.
         state: its weights by their names.
     """
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
+    with quiet():
         loaded.model.save_pretrained(folder, state_dict=state)
         loaded.tokenizer.save_pretrained(folder)
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
     modes = {"pooling_mode_cls_token": "first", "pooling_mode_mean_tokens": "mean", "pooling_mode_lasttoken": "last"}
     stated = {"word_embedding_dimension": loaded.width, **{mode: loaded.pooling == how for mode, how in modes.items()}}
     (folder / "1_Pooling").mkdir(exist_ok=True)

@@ -5,7 +5,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Int32, Int64
 
-from plait.encode.text.find import find_model, fingerprint, width_of
+from plait.encode.pretrained.find import find_model, fingerprint, width_of
 from plait.encode.text.joint import parted
 from plait.encode.text.load import Pretrained, load_pretrained
 from plait.encode.text.read import clean, need_windows

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from plait.encode.text.find import find_model
+from plait.encode.pretrained.find import find_model
 from plait.encode.text.load import load_pretrained
 from plait.errors import MissingExtraError, RecipeError
 from support.encoders import tiny_model

