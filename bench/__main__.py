@@ -23,8 +23,9 @@ from bench.quality import quality
 from bench.recipes import generated_recipe
 from bench.tables import generated
 from bench.throughput import throughput
+from bench.tuning import tuning
 
-PARTS = ("throughput", "quality", "preparing", "pieces", "balancing", "encoding")
+PARTS = ("throughput", "quality", "preparing", "pieces", "balancing", "encoding", "tuning")
 
 
 def main() -> None:
@@ -67,6 +68,8 @@ def _part(part: str, plan: Plan, found: dict[str, Any]) -> dict[str, Any]:
         return balancing(plan)
     if part == "encoding":
         return encoding(plan)
+    if part == "tuning":
+        return tuning(plan)
     torch.set_num_threads(plan.threads)
     recipe = generated_recipe(generated(plan.cache, plan.rows), batch=plan.batch)
     measured = {
