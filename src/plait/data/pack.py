@@ -17,9 +17,9 @@ from plait.data.engine import Engine
 from plait.data.scratch import Scratch
 from plait.data.slots import encode_feature
 from plait.data.table import Packing
-from plait.data.text.vectors import Tell
 from plait.errors import DataError
 from plait.layout import TableLayout
+from plait.progress import Tell
 from plait.schema import Category, Id
 
 __all__ = ["matrix_shape", "pack", "turn"]

@@ -40,10 +40,11 @@ from plait.data.store import load, matrix_file, save_columns, save_events, write
 from plait.data.table import Packing, fit_table, lay_out, vectors, words
 from plait.data.text.joint import joint_columns, joint_texts, need_parts, reached
 from plait.data.text.tags import lay_tags, tagged
-from plait.data.text.vectors import Tell, TextEncoder
+from plait.data.text.vectors import TextEncoder
 from plait.data.text.words import TokenReader
 from plait.errors import CorruptError
 from plait.layout import Layout, TableLayout
+from plait.progress import Tell
 from plait.schema import Graph, History, Id, Schema, Task, Text
 
 __all__ = ["load", "open_tables", "prepare"]

@@ -19,12 +19,13 @@ from plait.data.media.medium import MediaEncoders
 from plait.data.media.vectors import encode_media
 from plait.data.scratch import Scratch
 from plait.data.slots import Fitted, Seen, Slotted, encode_feature, fit_feature
-from plait.data.text.vectors import Tell, TextEncoder, encode_texts
+from plait.data.text.vectors import TextEncoder, encode_texts
 from plait.data.text.words import TokenReader, Words, read_words
 from plait.data.values import flat
 from plait.data.vectors import given_vectors
 from plait.errors import RecipeError
 from plait.layout import FeatureLayout, TableLayout
+from plait.progress import Tell
 from plait.schema import Audio, Category, Embedding, Feature, Id, Image, Number, Text, Time
 
 __all__ = ["Packing", "fit_table", "lay_out", "vectors", "words"]

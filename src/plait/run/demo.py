@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plait.data.samples import cache_folder, fetch, note, recipe_text
+from plait.progress import Tell
 from plait.run.job import train
 from plait.run.manifest import write_file
-from plait.run.progress import Tell
 from plait.run.run import Run
 
 __all__ = ["demo"]

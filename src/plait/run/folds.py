@@ -10,12 +10,12 @@ import numpy as np
 
 from plait.errors import RecipeError
 from plait.measure import Gain, combine
+from plait.progress import Tell
 from plait.recipe import load_recipe
 from plait.report.content import GainFigure, Report
 from plait.report.words import metric_name, number, percent
 from plait.run.job import train
 from plait.run.manifest import NAME, write_file
-from plait.run.progress import Tell
 from plait.run.run import load
 
 __all__ = ["train_folds"]

@@ -9,12 +9,12 @@ from typing import Any, Final
 import plait
 from plait.balance import Pareto
 from plait.errors import RecipeError, nearest
+from plait.progress import Tell
 from plait.recipe import Recipe, load_recipe
 from plait.report.content import Report
 from plait.report.front import Front, Solution, front_lines, render_front
 from plait.run.job import train
 from plait.run.manifest import NAME, write_file
-from plait.run.progress import Tell
 from plait.run.run import load
 
 __all__ = ["front", "front_command"]

@@ -11,12 +11,12 @@ from plait.data.columns import Prepared
 from plait.data.mix import mix_of
 from plait.data.prepare import prepare
 from plait.errors import RecipeError, RunError
+from plait.progress import Tell
 from plait.recipe import Recipe, load_recipe
 from plait.run.build import build_media, build_texts, resampled
 from plait.run.content import Measured
 from plait.run.manifest import NAME, PHASES, sha256, write_file
 from plait.run.phase import Trained, only, train_phase
-from plait.run.progress import Tell
 from plait.run.resolve import Resolved, resolve
 from plait.run.rules import rule_reports
 from plait.run.run import Run

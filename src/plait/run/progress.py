@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+from plait.progress import Tell
 
-__all__ = ["Tell", "progress"]
-
-Tell = Callable[[str, int, int], None]
-"""Reports `(what, done, total)`."""
+__all__ = ["progress"]
 
 _SECONDS_BETWEEN_LINES: Final = 10.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from plait.data.infer import infer
 from plait.data.infer.recipe import write_recipe
 from plait.data.prepare import prepare
 from plait.errors import DataError
+from plait.progress import Tell
 from plait.recipe import load_recipe
 
 REAL = ["hillstrom", "census_income", "movielens_small", "amazon_instruments", "chorus_search", "beibei_behaviours"]
@@ -28,7 +28,7 @@ class _NoWords:
     dim = 4
     fingerprint = "none"
 
-    def __call__(self, texts: list[str], tell: Callable[[str, int, int], None] | None = None) -> np.ndarray:
+    def __call__(self, texts: list[str], tell: Tell | None = None) -> np.ndarray:
         return np.zeros((len(texts), self.dim), dtype=np.float16)
 
 

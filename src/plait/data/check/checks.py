@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from plait.data.check.chains import check_chains
@@ -21,6 +20,7 @@ from plait.data.check.values import check_constants, check_numbers, check_texts,
 from plait.data.engine import Engine
 from plait.data.infer.features import infer_features
 from plait.errors import PlaitError
+from plait.progress import Tell
 from plait.schema import Feature, Graph, History, Schema, Text
 
 __all__ = ["check"]
@@ -47,7 +47,7 @@ _CHECKS = (
 )
 
 
-def check(schema: Schema, base: Path, tell: Callable[[str, int, int], None] | None = None) -> list[Finding]:
+def check(schema: Schema, base: Path, tell: Tell | None = None) -> list[Finding]:
     """Check a recipe against its tables; nothing is trained or written.
 
     Args:

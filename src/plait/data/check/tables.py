@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,12 +13,10 @@ from plait.data.engine import Engine
 from plait.data.moments import moments
 from plait.data.values import flat, numbers
 from plait.errors import PlaitError, nearest
+from plait.progress import Tell
 from plait.schema import Category, Embedding, Feature, Id, Ignore, Number, Schema, Table, Text, Time, places_of
 
 __all__ = ["check_columns", "check_ids", "check_keys", "check_types", "open_tables"]
-
-
-Tell = Callable[[str, int, int], None]
 
 
 def open_tables(schema: Schema, engine: Engine, tell: Tell | None) -> Iterator[tuple[str, Finding]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from plait.data.engine import Engine
@@ -17,11 +17,10 @@ from plait.data.infer.read import look
 from plait.data.infer.tasks import likely_tasks
 from plait.data.infer.times import find_split, find_time
 from plait.errors import CorruptError, DataError
+from plait.progress import Tell
 from plait.schema import History, Id, Table
 
 __all__ = ["infer"]
-
-Tell = Callable[[str, int, int], None]
 
 
 def infer(folder: Path, tell: Tell | None = None) -> Guess:

@@ -18,7 +18,7 @@ from plait.data.kept import Kept, digest, named
 from plait.data.media.cells import Cells, Origin, read_cells
 from plait.data.media.content import Unread, read_content
 from plait.data.media.medium import Medium
-from plait.data.text.vectors import Tell
+from plait.progress import Tell
 
 __all__ = ["Encoded", "Failures", "encode_media", "failures"]
 

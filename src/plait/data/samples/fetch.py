@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from plait.data.samples.package import Tell, download, sha256
+from plait.data.samples.package import download, sha256
 from plait.data.samples.tables import SAMPLES
 from plait.errors import RecipeError, nearest
+from plait.progress import Tell
 
 __all__ = ["cache_folder", "fetch", "names", "note", "recipe_text"]
 

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plait.errors import CorruptError, DataError
+from plait.progress import Tell
 
-__all__ = ["Package", "Tell", "download", "read_member", "sha256"]
+__all__ = ["Package", "download", "read_member", "sha256"]
 
-Tell = Callable[[str, int, int], None]
 """Reports progress: what is being done, how much is done, how much there is to do."""
 
 _LARGEST_MEMBER = 512 * 1024 * 1024

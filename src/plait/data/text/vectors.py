@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from plait.data.kept import Kept, digest, named
-from plait.data.values import flat, texts
-from plait.errors import DataError
+from plait.data.text.once import each_once
+from plait.progress import Tell
 
-__all__ = ["Tell", "TextEncoder", "encode_texts"]
+__all__ = ["TextEncoder", "encode_texts"]
 
 Halves = npt.NDArray[np.float16]
 _CHARACTERS: Final = 1 << 20
 _TEXTS: Final = 1 << 13
 """Of a lot that is encoded and kept at once: some seconds' work for a small encoder."""
-Tell = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
 
 
 @runtime_checkable
@@ -59,20 +56,11 @@ def encode_texts(
     Raises:
         DataError: if the column holds no text.
     """
-    try:
-        words = pc.utf8_trim_whitespace(texts(flat(column)))
-        encoded = words.dictionary_encode()
-        unique: list[str] = encoded.dictionary.to_pylist()
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(
-            f"`{name}` is read as text and should hold UTF-8 text. Found {column.type}: {error}. Correct the column, or "
-            f"leave it out with `ignore`."
-        ) from error
+    unique, places = each_once(name, column)
     vectors = np.zeros((len(unique) + 1, encoder.dim), dtype=np.float16)
     asked = [i for i, text in enumerate(unique) if text]
     if asked:
         vectors[asked] = _cached([unique[i] for i in asked], encoder, cache, tell)
-    places = encoded.indices.fill_null(len(unique)).to_numpy(zero_copy_only=False)
     result: Halves = vectors[places]
     return result
 

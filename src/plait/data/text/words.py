@@ -12,14 +12,12 @@ from typing import Final, Protocol, final, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from plait.data.text.vectors import Tell
-from plait.data.values import flat, texts
-from plait.errors import DataError
+from plait.data.text.once import each_once
+from plait.progress import Tell
 
 __all__ = ["TokenReader", "Tokens", "Words", "concat", "distinct", "read_words"]
 
@@ -150,14 +148,7 @@ def read_words(
     Raises:
         DataError: if the column holds no text.
     """
-    try:
-        encoded = pc.utf8_trim_whitespace(texts(flat(column))).dictionary_encode()
-        unique: list[str] = encoded.dictionary.to_pylist()
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(
-            f"`{name}` is read as text and should hold UTF-8 text. Found {column.type}: {error}. Correct the column, or "
-            f"leave it out with `ignore`."
-        ) from error
+    unique, of_rows = each_once(name, column)
     asked = [i for i, text in enumerate(unique) if text]
     ids, lengths, spans = [np.empty(0, np.int32)], [np.zeros(1, np.int64)], [np.empty((0, 2), np.int32)]
     for start in range(0, len(asked), _AT_ONCE):
@@ -171,14 +162,13 @@ def read_words(
             tell(f"tokens of {name}", start + len(some), len(asked))
     numbers = np.zeros(len(unique) + 1, np.int32)
     numbers[asked] = np.arange(1, len(asked) + 1)
-    places = encoded.indices.fill_null(len(unique)).to_numpy(zero_copy_only=False)
     starts = np.append(np.int64(0), np.concatenate(lengths)).cumsum()
     tokens = np.concatenate(ids)
     return Words(
         torch.from_numpy(tokens),
         torch.from_numpy(starts),
         torch.from_numpy(_keys(tokens, starts)),
-        torch.from_numpy(np.append(np.int32(0), numbers[places])),
+        torch.from_numpy(np.append(np.int32(0), numbers[of_rows])),
         torch.from_numpy(np.concatenate(spans)) if offsets else None,
     )
 

@@ -1,6 +1,6 @@
 """Texts to vectors with a pretrained encoder that stays as it is: what preparation keeps."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import final
 
@@ -16,10 +16,9 @@ from plait.encode.text.load import Pretrained, load_pretrained
 from plait.encode.text.pool import pool
 from plait.encode.text.read import Windows, clean, read_texts
 from plait.encode.text.settings import Text
+from plait.progress import Tell
 
 __all__ = ["FrozenText"]
-
-Tell = Callable[[str, int, int], None]
 
 
 @final

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from plait.data.prepare import prepare
 from plait.errors import RecipeError, nearest
+from plait.progress import Tell
 from plait.run.build import build_media, build_texts
 from plait.run.methods.entrants import BASELINE, Entrant, entrants
 from plait.run.methods.grounds import GROUNDS, lay_out
 from plait.run.methods.page import write_page
 from plait.run.methods.race import Lap, laps_of, race, recipe_of, rows_of
 from plait.run.methods.standing import Standing, standings
-from plait.run.progress import Tell
 from plait.run.resolve import resolve
 
 __all__ = ["bench_methods"]

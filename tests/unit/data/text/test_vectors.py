@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from tests.unit.data.shop import Letters
 
-from plait.data.text.vectors import Tell, encode_texts
+from plait.data.text.vectors import encode_texts
+from plait.progress import Tell
 
 
 def test_each_text_once_and_nothing_for_none(tmp_path: Path) -> None:
