@@ -74,7 +74,8 @@ class Pairs:
             tasks: which tasks.
         """
         size = len(next(iter(keys.values())))
-        columns = self._columns(table, keys, size)
+        outcomes = any(self._run.layout.tasks[task].target is None for task in tasks)
+        columns = self._columns(table, keys, size, False if outcomes else None)
         return self._run.scorer.outputs(table, torch.arange(1, size + 1), tasks, columns)
 
     def forbidden(self, table: str, keys: dict[str, Int[Tensor, " B"]], task: str) -> Int[Tensor, " n"]:
@@ -85,10 +86,11 @@ class Pairs:
             keys: key column -> the one row number it leads to.
             task: the task.
         """
-        out = self._run.scorer.forbidden(task, self._columns(table, keys, 1), torch.tensor([1]))
+        out = self._run.scorer.forbidden(task, self._columns(table, keys, 1, True), torch.tensor([1]))
         return torch.empty(0, dtype=torch.int64) if out is None else out[0].nonzero()[:, 0]
 
-    def _columns(self, table: str, keys: dict[str, Tensor], size: int) -> Columns:
+    def _columns(self, table: str, keys: dict[str, Tensor], size: int, pairs: bool | None) -> Columns:
+        """Lay out new examples, with the rules about candidates, or about outcomes, or none."""
         known = self._run.prepared.tables[table]
         matrix = torch.zeros(size + 1, known.matrix.shape[1], dtype=torch.int32)
         for key, rows in keys.items():
@@ -97,5 +99,7 @@ class Pairs:
         part = torch.zeros(size + 1, dtype=torch.uint8)
         words = {name: kept.without_rows(size) for name, kept in known.words.items()}
         numbers = {key: rows.numpy().astype(np.int32) for key, rows in keys.items()}
-        rules = rules_of_rows(self._run.prepared, table, size, numbers, {}, self._engine)
+        rules = {}
+        if pairs is not None:
+            rules = rules_of_rows(self._run.prepared, table, size, numbers, {}, self._engine, pairs)
         return Columns(known.layout, matrix, vectors, {}, {}, part, words=words, rules=rules)

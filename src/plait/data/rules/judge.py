@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
@@ -78,14 +78,16 @@ def rules_of(engine: Engine, schema: Schema, relations: Relations, tasks: Mappin
                 found.kinds[name] = _after_row_zero(kinds)
                 found.ruled[name] = judge_pairs(asked, read, own, rows[0], few, len(first))
             else:
-                found.ruled[name] = judge_rows(asked, read, own, relations.rows[read.table])
+                found.ruled[name] = judge_rows(asked, [read], own, relations.rows[read.table])[0]
             found.layouts[name] = RuleLayout(
                 name=name, task=rule.task, table=read.table, rule=rule.rule, classes=_classes(name, rule, task)
             )
     return found
 
 
-def rules_of_rows(prepared: Prepared, table: str, rows: int, keys: Keys, own: Values, engine: Engine) -> dict[str, Ruled]:
+def rules_of_rows(
+    prepared: Prepared, table: str, rows: int, keys: Keys, own: Values, engine: Engine, pairs: bool | None = None
+) -> dict[str, Ruled]:
     """Evaluate the rules about tasks of a table on rows that are in no prepared table; what is not known of them is NULL.
 
     Args:
@@ -95,21 +97,22 @@ def rules_of_rows(prepared: Prepared, table: str, rows: int, keys: Keys, own: Va
         keys: key column -> the prepared rows it leads to, 0 for none; keys not named lead nowhere.
         own: the columns that are known of the rows themselves.
         engine: evaluates; tables opened in it stay as they are but the one named like the rows' table.
+        pairs: only rules about candidates, or only those about outcomes; all where not said.
     """
-    found = {}
-    for name, layout in prepared.layout.rules.items():
-        if layout.table != table:
-            continue
-        read, task = read_rule(prepared.plan.schema, name), prepared.layout.tasks[layout.task]
-        values = {n: _of_row(prepared, table, rows, keys, own, place) for n, place in read.own.items()}
-        if task.target is None:
-            found[name] = judge_rows(engine, read, values, rows)
-            continue
-        kinds = prepared.rule_kinds[name][1:].numpy()
-        _, first = np.unique(kinds, return_index=True)
-        chosen = torch.from_numpy(first + 1)
-        few = {n: prepared_column(prepared, task.target, chosen, place) for n, place in read.candidate.items()}
-        found[name] = judge_pairs(engine, read, values, rows, few, len(first))
+    schema, layout = prepared.plan.schema, prepared.layout
+    targets = {n: layout.tasks[rule.task].target for n, rule in layout.rules.items() if rule.table == table}
+    reads = {n: read_rule(schema, n) for n, target in targets.items() if pairs in (None, target is not None)}
+    places = {called: place for read in reads.values() for called, place in read.own.items()}
+    values = {called: _of_row(prepared, table, rows, keys, own, place) for called, place in places.items()}
+    outcomes = [name for name in reads if targets[name] is None]
+    found = dict(zip(outcomes, judge_rows(engine, [reads[name] for name in outcomes], values, rows), strict=True))
+    for name, read in reads.items():
+        target = targets[name]
+        if target is not None:
+            _, first = np.unique(prepared.rule_kinds[name][1:].numpy(), return_index=True)
+            chosen = torch.from_numpy(first + 1)
+            few = {n: prepared_column(prepared, target, chosen, place) for n, place in read.candidate.items()}
+            found[name] = judge_pairs(engine, read, {n: values[n] for n in read.own}, rows, few, len(first))
     return found
 
 
@@ -132,17 +135,17 @@ def _of_row(prepared: Prepared, table: str, rows: int, keys: Keys, own: Values, 
     return prepared_column(prepared, target, there, Place(place.keys[1:], place.table, place.column))
 
 
-def judge_rows(engine: Engine, read: Reading, own: Values, rows: int) -> Ruled:
-    """Say to which rows the outcome is forbidden.
+def judge_rows(engine: Engine, reads: Sequence[Reading], own: Values, rows: int) -> list[Ruled]:
+    """Say to which rows outcomes are forbidden, for some rules about one table.
 
     Args:
-        engine: evaluates the condition.
-        read: the rule.
+        engine: evaluates the conditions.
+        reads: the rules.
         own: name -> its values, one per row.
         rows: how many rows there are.
     """
-    broken = forbids(engine, read, own, rows)
-    return Ruled(_after_row_zero(broken.astype(np.int32)), torch.tensor([[False], [True]]))
+    found = forbids(engine, reads, own, rows)
+    return [Ruled(_after_row_zero(broken.astype(np.int32)), torch.tensor([[False], [True]])) for broken in found]
 
 
 def judge_pairs(engine: Engine, read: Reading, own: Values, rows: int, candidate: Values, kinds: int) -> Ruled:
@@ -170,24 +173,28 @@ def judge_pairs(engine: Engine, read: Reading, own: Values, rows: int, candidate
     across = pa.array(np.tile(np.arange(kinds), len(first)))
     values = {n: flat(column).take(down) for n, column in own.items()}
     values |= {n: flat(column).take(across) for n, column in candidate.items()}
-    broken = forbids(engine, read, values, pairs).reshape(len(first), kinds)
+    broken = forbids(engine, [read], values, pairs)[0].reshape(len(first), kinds)
     return Ruled(_after_row_zero(of_row), torch.from_numpy(broken.copy()))
 
 
-def forbids(engine: Engine, read: Reading, values: Values, rows: int) -> Bools:
-    """Evaluate a rule: true where it is false; NULL forbids nothing.
+def forbids(engine: Engine, reads: Sequence[Reading], values: Values, rows: int) -> list[Bools]:
+    """Evaluate rules about one table in one go: true where a rule is false; NULL forbids nothing.
 
     Raises:
-        RecipeError: if it cannot be evaluated, or is no condition.
-        DataError: if it fails on a value.
+        RecipeError: if one cannot be evaluated, or is no condition.
+        DataError: if one fails on a value.
     """
-    if rows == 0:
-        return np.zeros(0, np.bool_)
-    engine.add(read.table, pa.table(dict(values)))
-    holds = engine.evaluate(read.table, {read.who: read.condition}).column(read.who)
-    if not pa.types.is_boolean(holds.type):
-        raise RecipeError(f"{read.who}: the rule should be a condition, true or false. Found {holds.type}.")
-    return ~np.asarray(flat(holds.fill_null(True)).to_numpy(zero_copy_only=False), dtype=np.bool_)
+    if rows == 0 or not reads:
+        return [np.zeros(0, np.bool_) for _ in reads]
+    engine.add(reads[0].table, pa.table(dict(values)))
+    holds = engine.evaluate(reads[0].table, {read.who: read.condition for read in reads})
+    found = []
+    for read in reads:
+        column = holds.column(read.who)
+        if not pa.types.is_boolean(column.type):
+            raise RecipeError(f"{read.who}: the rule should be a condition, true or false. Found {column.type}.")
+        found.append(~np.asarray(flat(column.fill_null(True)).to_numpy(zero_copy_only=False), dtype=np.bool_))
+    return found
 
 
 def _kinds(columns: Values, rows: int, who: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
