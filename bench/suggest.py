@@ -21,7 +21,7 @@ from plait.measure import mean_interval
 from plait.run.job import train
 from plait.run.pool import pool_of
 from plait.run.run import Run
-from plait.run.suggest import suggest
+from plait.run.suggest import By, suggest
 
 MODEL = {
     "width": 8,
@@ -29,6 +29,7 @@ MODEL = {
     "tower": [32],
     "text": {"model": "all-MiniLM-L6-v2"},
 }
+WAYS: list[By] = ["entropy", "diverse", "badge"]
 
 
 def grounds(folder: Path, name: str) -> tuple[pa.Table, str, dict[str, Any], str]:
@@ -36,12 +37,7 @@ def grounds(folder: Path, name: str) -> tuple[pa.Table, str, dict[str, Any], str
     if name == "bank":
         rows = pq.read_table(folder / "bank_marketing/calls.parquet").drop_columns(["duration"])
         rows = rows.rename_columns([name.replace(".", "_") for name in rows.column_names])
-        return (
-            rows.rename_columns([c.replace(".", "_") for c in rows.column_names]),
-            "y = 'yes'",
-            {"rows.y": "ignore"},
-            "auc",
-        )
+        return rows, "y = 'yes'", {"rows.y": "ignore"}, "auc"
     rows = pq.read_table(folder / "blitzer_reviews/books.parquet").select(["review", "positive"])
     return rows, "positive", {"rows.review": "text"}, "accuracy"
 
