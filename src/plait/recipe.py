@@ -27,7 +27,7 @@ from plait.errors import RecipeError, nearest
 from plait.measure import decisive, metrics
 from plait.schema import Feature, Graph, History, Rule, Schema, Settings, Split, Table, short_form
 from plait.share import AnySharing, MMoE
-from plait.tasks import AnyTask, chain_problems, fitting, levels
+from plait.tasks import AnyTask, fitting, levels, task_problems
 from plait.train.settings import Train
 
 __all__ = ["Model", "Recipe", "load_recipe"]
@@ -93,7 +93,7 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
-        problems = [*_table_problems(self), *_feature_problems(self), *_task_problems(self), *chain_problems(self.tasks)]
+        problems = [*_table_problems(self), *_feature_problems(self), *_task_problems(self), *task_problems(self.tasks)]
         problems += [*self.model.sharing.problems(list(self.tasks)), *rule_problems(self.tasks, self.rules)]
         if problems:
             raise ValueError("\n".join(problems))

@@ -92,6 +92,8 @@ class Prepared:
     plan: Plan
     resample: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Task -> how often labels of each class (of a binary one, 0 and 1) come up in an epoch of training, from the recipe."""
+    unlabelled: Mapping[str, float] = field(default_factory=dict)
+    """Task -> how many training rows without a label of any task come up in an epoch for each that has one of this task."""
     rule_kinds: Mapping[str, Tensor] = field(default_factory=dict)
     """Rule about a retrieval task -> int32 [rows of the target table + 1]: what kind of candidate each row is to it."""
     graphs: Mapping[str, Edges] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Which labels of a table come up in an epoch: some classes less often than they are, some more often, task by task."""
+"""Which rows of a table come up in an epoch: some classes less often than they are, some more often, some without label."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from plait.data.columns import Prepared
+from plait.data.columns import PARTS, Prepared
 from plait.data.seeds import generator
 
 __all__ = ["Drawn", "Resample"]
@@ -19,7 +19,7 @@ class Drawn:
     """The labels of one pass over a table."""
 
     rows: Int[Tensor, " N"]
-    """Row numbers that come up: each row with a label left once, ascending, then rows that come up again."""
+    """Row numbers that come up: each row with a label left once, then rows without a label, then rows that come up again."""
     owner: Int[Tensor, " N"]
     """Number of the task for which a row comes up again, -1 where it comes up for all."""
     left_out: dict[int, Bool[Tensor, " rows"]]
@@ -51,6 +51,8 @@ class Resample:
     of one more; only the task itself sees its labels on the copies. So no other task's labels change, neither in number
     nor in weight.
 
+    For tasks that learn from rows without a label, some that have none of any task come up too, other ones in each pass.
+
     Args:
         prepared: the prepared recipe; `prepared.resample` says how often.
         table: whose rows.
@@ -75,10 +77,11 @@ class Resample:
             found = [(count, mine[label == place]) for place, count in enumerate(times) if count != 1]
             if found:
                 self._classes[number] = found
+        self._free, self._wanted = _free(prepared, table, self.tasks, rows, part)
 
     def __bool__(self) -> bool:
-        """Say whether anything is resampled."""
-        return bool(self._classes)
+        """Say whether passes differ in their rows or labels."""
+        return bool(self._classes) or self._wanted > 0
 
     def draw(self, epoch: int, again: int, whole: bool) -> Drawn:
         """Draw the labels of a pass.
@@ -106,5 +109,22 @@ class Resample:
         if left_out and not whole:
             left = [seen & ~left_out[number] if number in left_out else seen for number, seen in self._observed.items()]
             rows = rows[torch.stack(left).any(dim=0)[rows]]
+        if self._wanted:
+            draw = generator(self._seed, "unlabelled", self._table, epoch, again)
+            rows = torch.cat([rows, self._free[torch.randperm(len(self._free), generator=draw)[: self._wanted]]])
         owner = torch.cat([torch.full_like(rows, -1), *owners])
         return Drawn(torch.cat([rows, *copies]), owner, left_out)
+
+
+def _free(
+    prepared: Prepared, table: str, tasks: Sequence[str], rows: Int[Tensor, " N"], part: str
+) -> tuple[Int[Tensor, " free"], int]:
+    """Return the rows of the training part without a label of any of the tasks, and how many of them come up in a pass."""
+    asked = {name: ratio for name in tasks if (ratio := prepared.unlabelled.get(name, 0.0)) > 0}
+    if part != "train" or not asked:
+        return rows[:0], 0
+    free = prepared.tables[table].part == PARTS["train"]
+    free[rows] = False
+    found = free.nonzero().flatten()
+    wanted = max(round(ratio * len(prepared.rows(name, part))) for name, ratio in asked.items())
+    return found, min(wanted, len(found))

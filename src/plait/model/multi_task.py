@@ -17,6 +17,7 @@ from plait.data.negatives import Negatives
 from plait.encode.ids import FusedEmbedding
 from plait.layout import Group, Layout
 from plait.model.encoder import Encoder, slot
+from plait.model.learning import Learning
 from plait.model.ruling import Ruling
 from plait.model.task_texts import TaskTexts
 from plait.model.tokens import token_outputs
@@ -43,6 +44,7 @@ class MultiTaskModel(nn.Module):
         chain: which tasks are given which; none where not said.
         rules: what must hold for their outcomes.
         own_texts: what tasks read of texts with adapters of their own; nothing where not said.
+        learning: what tasks learn from rows without a label; nothing where not said.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class MultiTaskModel(nn.Module):
         chain: Chain | None = None,
         rules: Sequence[TaskRule] = (),
         own_texts: TaskTexts | None = None,
+        learning: Learning | None = None,
     ) -> None:
         super().__init__()
         self.layout = layout
@@ -64,6 +67,7 @@ class MultiTaskModel(nn.Module):
         self.chain = chain or Chain({}, {})
         self.ruling = Ruling(layout.tasks, rules)
         self.own_texts = own_texts
+        self.learning = learning or Learning({}, {})
         self._domains_in = _domain_codes(layout, sharing.domain)
 
     def head(self, task: str) -> Head | TwoTower | TokenHead:
@@ -152,12 +156,14 @@ class MultiTaskModel(nn.Module):
         return found
 
     def penalty(self) -> Float[Tensor, ""] | None:
-        """Return what the body and the rules add to the objective since the last call, and forget it."""
-        added = [term for term in (self.sharing.penalty(), self.ruling.take()) if term is not None]
+        """Return what body, rules and rows without a label add to the objective since the last call, and forget it."""
+        terms = (self.sharing.penalty(), self.ruling.take(), self.learning.take())
+        added = [term for term in terms if term is not None]
         return torch.stack(added).sum() if added else None
 
     def before_step(self, done: float) -> None:
         """Hear how much of the training is behind, from 0 to 1."""
+        self.learning.before_step(done)
         if self.encoder.texts is not None:
             self.encoder.texts.before_step(done)
 
@@ -255,9 +261,10 @@ class MultiTaskModel(nn.Module):
     def _batch_losses(self, batch: Batch, negatives: Mapping[str, Negatives]) -> dict[str, Tensor]:
         """Mean loss per task of a batch; tasks without a label in it are left out."""
         present = self._present(batch)
-        ruled = self.ruling.wanted(batch) if self.training and torch.is_grad_enabled() else []
-        ruled = [name for name in ruled if name in self.names]
-        needed = self.chain.needed([*self._listening(present), *ruled])
+        learns = self.training and torch.is_grad_enabled()
+        ruled = [name for name in self.ruling.wanted(batch) if name in self.names] if learns else []
+        free = self.learning.wanted(batch) if learns else {}
+        needed = self.chain.needed([*self._listening(present), *ruled, *free])
         encoded = self.encoder(batch) if needed else {}
         vectors: dict[str, Tensor] = {}
         for group in self._groups(batch.table):
@@ -269,6 +276,8 @@ class MultiTaskModel(nn.Module):
             assert isinstance(head, Head)
             output = linked[name].output if name in linked else head(vectors[name]).float()
             self.ruling.see(name, head.predict(output), batch)
+        for name, places in free.items():
+            self._learn(name, batch, places, encoded, vectors[name])
         found: dict[str, Tensor] = {}
         for name in present:
             weight = batch.weights[name]
@@ -283,6 +292,26 @@ class MultiTaskModel(nn.Module):
             weight = weight if picked is None else weight.index_select(0, picked)
             found[name] = (each * weight).sum() / weight.sum()
         return found
+
+    def _learn(
+        self,
+        name: str,
+        batch: Batch,
+        places: Int[Tensor, " b"],
+        encoded: Mapping[str, Tensor],
+        vectors: Float[Tensor, "B H"],
+    ) -> None:
+        """Read the examples at some places once more, a part of them left out."""
+        head, number = self.head(name), self.names.index(name)
+        group = next(group for group in self._groups(batch.table) if name in group.tasks)
+        assert isinstance(head, Head)
+        x = self.learning.leave_out(name, self.encoder.joint_input(batch, group, encoded).index_select(1, places))
+        domains = self._domains(batch, group)
+        partly = self.sharing(x, [number], None if domains is None else domains.index_select(0, places))[0]
+        if self.own_texts is not None and self.encoder.texts is not None:
+            more = self.own_texts(self.encoder.texts, batch, [name], [number])[0]
+            partly = partly if more is None else partly + more.index_select(0, places)
+        self.learning.see(name, head, vectors.index_select(0, places), partly)
 
     def _linked_losses(
         self, name: str, batch: Batch, linked: Linked, picked: Int[Tensor, " b"] | None

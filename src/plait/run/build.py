@@ -25,6 +25,7 @@ from plait.encode.text.tokens import TextTokens
 from plait.layout import FeatureLayout, Layout
 from plait.model import Encoder, HistoryRole, MultiTaskModel, TaskTexts
 from plait.model.encoder import row_spans
+from plait.model.learning import Learning
 from plait.recipe import Recipe
 from plait.schema import Text
 from plait.share import Inputs, build_sharing
@@ -32,6 +33,7 @@ from plait.tasks import build_chain, build_head, resampling
 from plait.tasks.base import Head
 from plait.tasks.rules import TaskRule
 from plait.tasks.tokens import TokenHead
+from plait.tasks.unlabelled.chosen import build_unlabelled, unlabelled_drop, unlabelled_ratio
 
 __all__ = ["build_balance", "build_media", "build_model", "build_rules", "build_texts", "resampled"]
 
@@ -88,7 +90,15 @@ def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskMod
     before = Encoder(layout, rows, histories, views, texts, stated, graphs, _sounds(layout, chosen.audio.width))
     per_task = texts is not None and chosen.text.adapters == "per_task"
     own = TaskTexts(layout, texts.width, sharing.width) if texts is not None and per_task else None
-    return MultiTaskModel(layout, before, sharing, heads, chain, build_rules(recipe, layout), own)
+    return MultiTaskModel(layout, before, sharing, heads, chain, build_rules(recipe, layout), own, _learning(recipe, layout))
+
+
+def _learning(recipe: Recipe, layout: Layout) -> Learning:
+    """Build what the tasks learn from rows without a label."""
+    built = {name: build_unlabelled(recipe.tasks[name], task) for name, task in layout.tasks.items()}
+    ways = {name: way for name, way in built.items() if way is not None}
+    several = frozenset(name for name in ways if layout.tasks[name].kind == "multilabel")
+    return Learning(ways, {name: unlabelled_drop(recipe.tasks[name]) for name in ways}, several)
 
 
 def build_rules(recipe: Recipe, layout: Layout) -> list[TaskRule]:
@@ -131,9 +141,14 @@ def _sounds(layout: Layout, width: int) -> SoundEncoder | None:
 
 
 def resampled(recipe: Recipe, prepared: Prepared) -> Prepared:
-    """Return prepared tables that know how often each class's labels come up in an epoch of training."""
+    """Return prepared tables that know how often labels of each class, and rows without a label, come up in training."""
     often = {name: resampling(recipe.tasks[name], task) for name, task in prepared.layout.tasks.items()}
-    return replace(prepared, resample={name: times for name, times in often.items() if times})
+    free = {name: unlabelled_ratio(recipe.tasks[name]) for name in prepared.layout.tasks}
+    return replace(
+        prepared,
+        resample={name: times for name, times in often.items() if times},
+        unlabelled={name: ratio for name, ratio in free.items() if ratio},
+    )
 
 
 def build_balance(recipe: Recipe, layout: Layout) -> Balancer:

@@ -1,6 +1,6 @@
 """One vector per task -> prediction and loss: one kind per file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -26,6 +26,7 @@ from plait.tasks.relations.given import chain_problems
 from plait.tasks.retrieval import Retrieval
 from plait.tasks.tagging import Tagging
 from plait.tasks.tokens import TokenHead
+from plait.tasks.unlabelled.chosen import unlabelled_problems
 
 __all__ = [
     "Amount",
@@ -50,6 +51,7 @@ __all__ = [
     "fitting",
     "levels",
     "resampling",
+    "task_problems",
 ]
 
 AnyTask = Annotated[
@@ -66,6 +68,11 @@ AnyTask = Annotated[
     | Masked.Settings,
     Field(discriminator="kind"),
 ]
+
+
+def task_problems(tasks: Mapping[str, schema.Task]) -> list[str]:
+    """Say what cannot be in what tasks are given and in what they learn from rows without a label, a sentence each."""
+    return [*chain_problems(tasks), *unlabelled_problems(tasks)]
 
 
 def levels(settings: schema.Task) -> tuple[float, ...]:

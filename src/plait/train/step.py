@@ -112,6 +112,8 @@ class Step:
         penalty = self.model.penalty()
         if penalty is not None:
             penalty.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        if not losses.requires_grad:  # no example of these draws has a label
+            return value, there, torch.zeros_like(value)
         weights = self.balancer.backward(losses, present, [*self._shared, *looked], self._own)
         return value, there, weights.detach()
 

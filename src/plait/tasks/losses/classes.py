@@ -15,6 +15,7 @@ from plait.tasks.losses.cross_entropy import CrossEntropy
 from plait.tasks.losses.focal import Focal
 from plait.tasks.losses.loss import ClassLoss
 from plait.tasks.relations.given import ChainedTask
+from plait.tasks.unlabelled.chosen import LearningTask
 
 __all__ = ["AnyClassLoss", "ClassTask", "Logistic", "Softmax", "build_class_loss"]
 
@@ -25,7 +26,7 @@ AnyClassLoss = Annotated[
 ]
 
 
-class ClassTask(ChainedTask):
+class ClassTask(ChainedTask, LearningTask):
     """What tasks over classes have in common."""
 
     loss: AnyClassLoss = CrossEntropy.Settings()

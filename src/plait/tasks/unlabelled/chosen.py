@@ -11,7 +11,7 @@ from plait.tasks.unlabelled.base import Unlabelled
 from plait.tasks.unlabelled.consistency import Consistency
 from plait.tasks.unlabelled.pseudo import Pseudo
 
-__all__ = ["AnyUnlabelled", "LearningTask", "build_unlabelled", "unlabelled_problems", "unlabelled_ratio"]
+__all__ = ["AnyUnlabelled", "LearningTask", "build_unlabelled", "unlabelled_drop", "unlabelled_problems", "unlabelled_ratio"]
 
 AnyUnlabelled = Annotated[
     Annotated[Pseudo.Settings | Consistency.Settings, Field(discriminator="kind")], BeforeValidator(schema.short_form)
@@ -30,6 +30,11 @@ def unlabelled_ratio(settings: schema.Task) -> float:
     return settings.unlabelled.ratio if isinstance(settings, LearningTask) and settings.unlabelled is not None else 0.0
 
 
+def unlabelled_drop(settings: schema.Task) -> float:
+    """Return the share of the numbers of an example that its second reading leaves out."""
+    return settings.unlabelled.drop if isinstance(settings, LearningTask) and settings.unlabelled is not None else 0.0
+
+
 def build_unlabelled(settings: schema.Task, task: TaskLayout) -> Unlabelled | None:
     """Build what a task learns from rows without a label, where it learns anything from them."""
     if not isinstance(settings, LearningTask) or settings.unlabelled is None:
@@ -46,8 +51,8 @@ def unlabelled_problems(tasks: Mapping[str, schema.Task]) -> list[str]:
         found = [key for key, value in (("where", task.where), ("delay", task.delay), ("given", task.given)) if value]
         if found:
             problems.append(
-                f"Task `{name}`: `unlabelled` should stand without `where`, `delay` and `given`, because rows outside the sample "
-                f"space, or whose label is still to come, would count as rows without a label. Found `{'`, `'.join(found)}`. "
-                f"Leave one of them out."
+                f"Task `{name}`: `unlabelled` should stand without `where`, `delay` and `given`, because rows outside the "
+                "sample space, or whose label is still to come, would count as rows without a label. Found "
+                f"`{'`, `'.join(found)}`. Leave one of them out."
             )
     return problems

@@ -20,8 +20,8 @@ class Consistency(Unlabelled):
         kl   d = (KL(p | q) + KL(q | p)) / 2
         mse  d = sum_c (p_c - q_c)^2 / C
 
-    with p the chances of a row with everything it says, q those of the same row with a part left out, and w the weight, which
-    rises from 0 as training goes on. Gradients flow through both. Dropout in the body differs between the two as well.
+    with p the chances of a row with everything it says, q those of the same row with a part left out, and w the weight,
+    which rises from 0 as training goes on. Gradients flow through both. Dropout in the body differs between the two as well.
 
     Args:
         settings: weight, distance.
@@ -30,8 +30,8 @@ class Consistency(Unlabelled):
         `pseudo` believes what the model is sure of; this believes nothing, and so also learns from rows it is unsure of.
 
     References:
-        Laine, Aila: Temporal Ensembling, ICLR 2017, https://arxiv.org/abs/1610.02242 (the Pi-model: `mse`, which reads labelled
-        rows twice too; here only those without a label are); Liang et al.: R-Drop, NeurIPS 2021,
+        Laine, Aila: Temporal Ensembling, ICLR 2017, https://arxiv.org/abs/1610.02242 (the Pi-model: `mse`, which reads
+        labelled rows twice too; here only those without a label are); Liang et al.: R-Drop, NeurIPS 2021,
         https://arxiv.org/abs/2106.14448 (`kl`).
     """
 

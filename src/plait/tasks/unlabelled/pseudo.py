@@ -20,9 +20,9 @@ class Pseudo(Unlabelled):
 
         loss = w(t) mean_i [max_c p_ic >= tau_i] (-log q_{i, argmax_c p_ic})
 
-    with p the chances of a row with everything it says, from which no gradient flows, q those of the same row with a part left
-    out, and w the weight, which rises from 0 as training goes on. The mean is over all rows without a label, sure or not, so
-    that few sure ones count for little. Labels are made anew in every step.
+    with p the chances of a row with everything it says, from which no gradient flows, q those of the same row with a part
+    left out, and w the weight, which rises from 0 as training goes on. The mean is over all rows without a label, sure or
+    not, so that few sure ones count for little. Labels are made anew in every step.
 
         tau_i = tau,   or balanced   tau_i = tau b / (2 - b),   b = s_c / max(1 - sum s, max s)
 
@@ -40,9 +40,9 @@ class Pseudo(Unlabelled):
     References:
         Lee: Pseudo-Label, ICML workshop 2013, which is `drop: 0`; Sohn et al.: FixMatch, NeurIPS 2020,
         https://arxiv.org/abs/2001.07685 (labels from one view, learned on a distorted one); Zhang et al.: FlexMatch, NeurIPS
-        2021, https://arxiv.org/abs/2110.08263 (`balanced`; there s counts the newest prediction of each row, here it is a mean
-        that forgets, so that what is kept does not grow with the table). For columns in place of pictures the distortion is
-        numbers of the joint input left out.
+        2021, https://arxiv.org/abs/2110.08263 (`balanced`; there s counts the newest prediction of each row, here it is a
+        mean that forgets, so that what is kept does not grow with the table, and no threshold falls below even odds). For
+        columns in place of pictures the distortion is numbers of the joint input left out.
     """
 
     class Settings(UnlabelledSettings):
@@ -82,6 +82,5 @@ class Pseudo(Unlabelled):
         self.sure.lerp_(share / max(len(top), 1), 0.1)
         most = torch.maximum(1 - self.sure.sum(), self.sure.max())
         b = self.sure / most.clamp(min=_LEAST)
-        # No class starts below even odds, where its likeliest answer would not be likely.
         eased = b / (2 - b)
         return eased.clamp(min=0.5 / self.settings.threshold)[label].to(top.dtype)
