@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from plait.measure import Gain, Interval, Verdict
 from plait.schema import TaskKind
 
-__all__ = ["DataReport", "Figure", "GainFigure", "Number", "Part", "Report", "RuleReport", "TaskReport"]
+__all__ = ["DataReport", "Figure", "GainFigure", "Number", "Part", "Report", "RuleReport", "TaskReport", "UnlabelledReport"]
 
 
 def _null(value: object) -> object:
@@ -59,6 +59,21 @@ class GainFigure(Part):
         return cls(value=gain.value, low=gain.low, high=gain.high, verdict=gain.verdict, reason=gain.reason)
 
 
+class UnlabelledReport(Part):
+    """The rows without a label that a task learned from."""
+
+    rows: int
+    """Rows of the training part without a label."""
+    threshold: float | None = None
+    """The chance from which an answer became a label; none where no labels were made."""
+    sure: Number = None
+    """Share of the answers for these rows that the finished model is as sure of."""
+    checked: int = 0
+    """How many answers for labelled rows of the validation part it is as sure of."""
+    right: Number = None
+    """Share of those that are right."""
+
+
 class TaskReport(Part):
     """One task: its figures jointly and alone, and whether sharing helped."""
 
@@ -78,6 +93,8 @@ class TaskReport(Part):
     """`joint`, `alone` -> the epoch whose weights were kept."""
     objective: str = ""
     """What was minimised, in words: the loss, and what the recipe set beside it, such as weights and resampling."""
+    unlabelled: UnlabelledReport | None = None
+    """What became of rows without a label, where the task learned from them."""
 
 
 class RuleReport(Part):

@@ -13,9 +13,10 @@ import plait
 from plait.data.columns import PARTS, Prepared
 from plait.measure import Gain, Outcome, combined, curve, evaluate, gain
 from plait.recipe import Recipe
-from plait.report.content import DataReport, Figure, GainFigure, Report, RuleReport, TaskReport
+from plait.report.content import DataReport, Figure, GainFigure, Report, RuleReport, TaskReport, UnlabelledReport
 from plait.report.figures import Cosine, DataSummary, Figures, Gate, LabelSummary, Weights
 from plait.run.objective import objective
+from plait.run.unlabelled import unlabelled_words
 from plait.run.why import transfer_of
 from plait.train.fitted import Fitted
 
@@ -40,6 +41,7 @@ class Measured:
         parameters: learned numbers of the joint model.
         warnings: sentences for the reader.
         rules: what had to hold, and how often it did not.
+        unlabelled: task -> what became of rows without a label, for those that learned from them.
     """
 
     joint: Mapping[str, Outcome]
@@ -51,6 +53,7 @@ class Measured:
     parameters: int
     warnings: list[str] = field(default_factory=list)
     rules: Mapping[str, RuleReport] = field(default_factory=dict)
+    unlabelled: Mapping[str, UnlabelledReport] = field(default_factory=dict)
 
 
 def metric_of(recipe: Recipe, task: str) -> str:
@@ -131,6 +134,7 @@ def _task(recipe: Recipe, prepared: Prepared, measured: Measured, name: str, fou
         examples={part: len(prepared.rows(name, part)) for part in PARTS},
         epochs=epochs,
         objective=objective(task),
+        unlabelled=measured.unlabelled.get(name),
     )
 
 
@@ -155,6 +159,7 @@ def _how(recipe: Recipe, measured: Measured) -> dict[str, str]:
         "Intervals": "95 % bootstrap over test examples, or over users or lists where a task has them; gains in pairs",
         "Training": f"{measured.fitted.epochs} epochs of at most {train.epochs}, {train.batch:,} rows a step",
         "Sharing and balancing": f"{recipe.model.sharing.kind}, {recipe.balance.kind}",
+        **{f"Without `{name}`": unlabelled_words(found) for name, found in measured.unlabelled.items()},
     }
 
 

@@ -20,6 +20,7 @@ from plait.run.phase import Trained, only, train_phase
 from plait.run.resolve import Resolved, resolve
 from plait.run.rules import rule_reports
 from plait.run.run import Run
+from plait.run.unlabelled import unlabelled_reports
 from plait.run.watching import watching
 from plait.run.write import write_run
 
@@ -113,6 +114,7 @@ def _train_all(
         parameters=sum(p.numel() for p in joint.model.parameters()),
         warnings=list(prepared.plan.notes),
         rules=rule_reports(joint.model, prepared),
+        unlabelled=unlabelled_reports(recipe, joint.model, prepared),
     )
     return measured, joint
 
