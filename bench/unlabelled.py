@@ -1,9 +1,9 @@
 """What rows without a label are worth to a task with few: `python -m bench.unlabelled FOLDER`.
 
-FOLDER holds `bank_marketing/calls.parquet` and `blitzer_reviews/books.parquet`. All but a few labels of the training rows are
-hidden, and the hidden ones say how right the labels are that the model gives itself. Every seed draws its own labelled and its
-own test rows. `as many steps` is plain training with a smaller batch, so that it takes as many steps as those that read rows
-without a label.
+FOLDER holds `bank_marketing/calls.parquet` and `blitzer_reviews/books.parquet`. All but a few labels of the training rows
+are hidden, and the hidden ones say how right the labels are that the model gives itself. Every seed draws its own labelled
+and its own test rows. `as many steps` is plain training with a smaller batch, so that it takes as many steps as those that
+read rows without a label.
 """
 
 from __future__ import annotations
