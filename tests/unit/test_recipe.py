@@ -67,7 +67,7 @@ def test_written_out_and_read_again_it_is_the_same() -> None:
         ("features/users.recent", {"kind": "history", "of": "visits.itm"}, "Did you mean `item`?"),
         ("features/visit.price", "number", "Found no table `visit`. Did you mean `visits`?"),
         ("tables/visits/time", None, "should name its `time`, since only the past may be read"),
-        ("tasks/buy/kind", "binery", "relatedness. Found `binery`. Did you mean `binary`?"),
+        ("tasks/buy/kind", "binery", "masked. Found `binery`. Did you mean `binary`?"),
         ("model", {"sharing": "mmoee"}, "Found `mmoee`. Did you mean `mmoe`?"),
         ("balance", "uncertainly", "Found `uncertainly`. Did you mean `uncertainty`?"),
         ("train", {"epochs": 0}, "`train.epochs`: Input should be greater than or equal to 1. Found 0."),
