@@ -10,7 +10,7 @@ from plait import schema
 
 __all__ = ["Text"]
 
-_RATES: Final = {"frozen": 0.0, "lora": 5e-4, "full": 5e-5}
+_RATES: Final = {"frozen": 0.0, "lora": 1e-3, "full": 5e-5}
 """Learning rates that go with each way of tuning where the recipe names none."""
 
 
