@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def encoding(plan: Plan) -> dict[str, Any]:
             "rates": rates,
             "texts": len(texts),
             "threads": plan.threads,
+            "load": os.getloadavg()[0],
             "tokens": tokens,
             "flops": work,
             "ratio": ratio,

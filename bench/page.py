@@ -206,10 +206,12 @@ def _balancing(part: Mapping[str, Any]) -> list[str]:
 def _encoding(part: Mapping[str, Any]) -> list[str]:
     """Write how fast texts are encoded."""
     first = next(iter(part.values()))
+    load = max(one["load"] for one in part.values())
+    busy = [f"Other work kept the machine busy meanwhile (load {load:.0f}): the ratios are good to a fifth or so."]
     names = [name for name in first["rates"] if name != "matrix product"]
     rows = [
         f"| {name}: {one['texts']:,} of {one['tokens']:.0f} tokens | "
-        + " | ".join(f"{one['rates'][who]['best']:,.0f}" for who in names)
+        + " | ".join(_digits(one["rates"][who]["best"]) for who in names)
         + f" | × {one['ratio']:.2f} | {one['share']:.0%} | {one['cosine_min']:.4f} |"
         for name, one in part.items()
     ]
@@ -220,6 +222,7 @@ def _encoding(part: Mapping[str, Any]) -> list[str]:
         f"sentence-transformers has its own defaults and the same weights and torch; {_threads(first['threads'])} each.",
         "The share is of bf16 matrix products that take as many operations, padding not counted, in turns of their own; the",
         "cosine is the least between the two vectors of a text.",
+        *(busy if load > 2 * first["threads"] + 1 else []),
         "",
         "| | " + " | ".join(names) + " | ratio | share | cosine |",
         "|---|" + "---|" * (len(names) + 3),
@@ -254,3 +257,7 @@ def _tuning(part: Mapping[str, Any]) -> list[str]:
 
 def _threads(count: int) -> str:
     return "one thread" if count == 1 else f"{count} threads"
+
+
+def _digits(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
