@@ -16,12 +16,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
 from bench.suggest import MODEL, grounds
-from plait.measure import mean_interval
-from plait.run.job import train
-from plait.run.run import Run
+from plait.data.columns import Prepared
+from plait.data.prepare import prepare
+from plait.measure import mean_interval, quick
+from plait.model import MultiTaskModel
+from plait.recipe import Recipe, load_recipe
+from plait.run.build import build_balance, build_model, build_texts, resampled
+from plait.run.outcomes import Scorer
+from plait.run.phase import goal_of, on_test
+from plait.run.resolve import resolve
+from plait.train.loop import fit
 
+Sure = tuple[float, float]
 WAYS: dict[str, dict[str, Any] | None] = {
     "plain": None,
     "as many steps": None,
@@ -34,11 +43,11 @@ WAYS: dict[str, dict[str, Any] | None] = {
 BATCH, RATIO = 64, 3
 
 
-def once(place: Path, source: str, ground: tuple[str, dict[str, Any], str], way: str, seed: int) -> tuple[Run, float]:
-    """Train in one way and measure on the test rows."""
-    label, features, metric = ground
+def recipe_of(source: str, ground: tuple[str, dict[str, Any], str], way: str, seed: int) -> Recipe:
+    """Write the recipe of one way."""
+    label, features, _ = ground
     task = {"table": "rows", "kind": "binary", "label": f"CASE WHEN seen THEN {label} END"}
-    recipe = {
+    values = {
         "name": "rows",
         "seed": seed,
         "tables": {"rows": {"source": source}},
@@ -46,19 +55,32 @@ def once(place: Path, source: str, ground: tuple[str, dict[str, Any], str], way:
         "tasks": {"label": {**task, **({"unlabelled": {**WAYS[way], "ratio": RATIO}} if WAYS[way] else {})}},
         "split": {"by": "column", "column": "part", "valid": 0.0},
         "model": MODEL,
-        "train": {"epochs": 30, "patience": 30, "batch": BATCH // (1 + RATIO) if way == "as many steps" else BATCH},
+        "train": {
+            "epochs": 30,
+            "patience": 30,
+            "batch": BATCH // (1 + RATIO) if way == "as many steps" else BATCH,
+            "threads": 1,
+            "probes": 0,
+        },
     }
-    run = train(recipe, place / "run", base=place.parent, alone=False)
-    found = run.report.tasks["label"].joint[metric].value
-    assert found is not None
-    return run, found
+    return load_recipe(values)
 
 
-def rightness(run: Run, rows: pa.Table, truth: np.ndarray, hidden: np.ndarray, threshold: float) -> tuple[float, float]:
+def trained(recipe: Recipe, prepared: Prepared) -> MultiTaskModel:
+    """Train once."""
+    model, ready = build_model(recipe, prepared.layout), resampled(recipe, prepared)
+    balance = build_balance(recipe, prepared.layout)
+    fit(model, ready, balance, recipe.train, goal=goal_of(recipe, prepared), seed=recipe.seed)
+    return model
+
+
+def rightness(model: MultiTaskModel, prepared: Prepared, truth: np.ndarray, hidden: np.ndarray, threshold: float) -> Sure:
     """Return of which share of the hidden labels the model is sure, and which share of those it is right about."""
-    chance = run.predict(rows.take(pa.array(hidden)), of="rows")["label"].to_numpy()
+    rows = torch.from_numpy(np.sort(hidden) + 1)
+    chance = Scorer(model, prepared, torch.device("cpu")).outputs("rows", rows, ["label"])["label"][:, 0].numpy()
     sure = np.maximum(chance, 1 - chance) >= threshold
-    return float(sure.mean()), float(((chance > 0.5) == truth[hidden])[sure].mean()) if sure.any() else float("nan")
+    right = ((chance > 0.5) == truth[np.sort(hidden)])[sure]
+    return float(sure.mean()), float(right.mean()) if sure.any() else float("nan")
 
 
 def main() -> None:
@@ -73,7 +95,7 @@ def main() -> None:
     ground = (of[0], of[1], of[2])
     truth = np.array([value in (1, "yes") for value in rows[{"bank": "y", "books": "positive"}[asked.on]].to_pylist()])
     found: dict[str, list[float]] = {way: [] for way in WAYS}
-    sure: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+    sure: dict[str, list[Sure]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as cache:
         for seed in range(asked.seeds):
             order = np.random.default_rng(seed).permutation(rows.num_rows)
@@ -82,12 +104,13 @@ def main() -> None:
             part[test], seen[test], seen[free[: asked.labels]] = "test", True, True
             told = rows.append_column("part", pa.array(part)).append_column("seen", pa.array(seen))
             pq.write_table(told, Path(cache) / f"{seed}.parquet")
+            described = resolve(recipe_of(f"{seed}.parquet", ground, "plain", seed), base=Path(cache)).recipe
+            prepared = prepare(described.schema_, Path(cache), Path(cache) / "prepared", build_texts(described))
             for way, settings in WAYS.items():
-                place = Path(cache) / f"{seed}-{len(found[way])}-{list(WAYS).index(way)}"
-                run, value = once(place, f"{seed}.parquet", ground, way, seed)
-                found[way].append(value)
+                model = trained(recipe_of(f"{seed}.parquet", ground, way, seed), prepared)
+                found[way].append(quick("binary", on_test(model, prepared)[0]["label"], ground[2]))
                 threshold = 0.95 if settings is None else settings.get("threshold", 0.95)
-                sure[way].append(rightness(run, told, truth, free[asked.labels :], threshold))
+                sure[way].append(rightness(model, prepared, truth, free[asked.labels :], threshold))
             print(seed, {way: round(values[-1], 4) for way, values in found.items()}, flush=True)
     for way, values in found.items():
         against = mean_interval((np.array(values) - np.array(found["as many steps"])).tolist())
