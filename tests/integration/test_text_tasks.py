@@ -171,7 +171,7 @@ def test_answers_are_found_and_checked(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     plait("train", tmp_path / "recipe.yaml", "--out", tmp_path / "run", "--no-alone")
     tasks = json.loads((tmp_path / "run" / "report.json").read_text())["tasks"]
-    assert tasks["find"]["joint"]["ndcg@10"]["value"] > 0.8
+    assert tasks["find"]["joint"]["ndcg@10"]["value"] > 0.7  # an encoder that has learned nothing stays near 0.5
     assert set(tasks) == {"find", "fits"}
     new = pa.table({"question": ["please help with invoice now", "my coupon does not work"]})
     pq.write_table(new, tmp_path / "new.parquet")
