@@ -38,7 +38,8 @@ def write_page(found: Mapping[str, Any], path: Path) -> None:
 def _machine(found: Mapping[str, Any]) -> list[str]:
     machine, capacity = found["machine"], found["capacity"]
     return [
-        f"Measured on {found['date']} with `{found['command']}` (`make bench`) in {found['seconds'] / 60:.0f} minutes:",
+        f"Made by `make bench`; last run on {found['date']}: `{found['command']}`, {found['seconds'] / 60:.1f} minutes."
+        " Parts that it does not name are as before, from this kind of machine:",
         f"{machine['cpu']}, {machine['cores']} cores, {', '.join(machine['flags'])}; Python {machine['python']},",
         f"torch {machine['torch']}, duckdb {machine['duckdb']}. Absolute figures are this machine's. Ratios were"
         f" taken side by",
