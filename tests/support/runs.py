@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -61,3 +63,17 @@ def left(out: Path) -> dict[str, str]:
     checkpoint, damaged = Checkpoints(out / "checkpoints").load()
     assert not damaged
     return {group: digest(tensors) for group, tensors in checkpoint.tensors.items()}
+
+
+def stop_at(balancer: Balancer, step: int) -> None:
+    """Send this process SIGTERM during a step, counted from 1."""
+    called: list[int] = []
+    before = balancer.before_step
+
+    def before_step(done: float) -> None:
+        called.append(1)
+        if len(called) == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        before(done)
+
+    balancer.before_step = before_step  # type: ignore[method-assign]

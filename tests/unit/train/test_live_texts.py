@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from plait.balance.base import Balancer
 from plait.data.columns import Prepared
 from plait.data.prepare import prepare
 from plait.errors import Stopped
@@ -24,7 +21,7 @@ from plait.train.loop import fit
 from plait.train.supply import Supply
 from support.methods import BALANCERS, BODIES, label
 from support.opinions import opinions, recipe_of
-from support.runs import digest, left
+from support.runs import digest, left, stop_at
 
 
 class Shop:
@@ -47,24 +44,10 @@ class Shop:
         model = build_model(recipe, prepared.layout)
         balancer = build_balance(recipe, prepared.layout)
         if stop is not None:
-            _stop(balancer, stop)
+            stop_at(balancer, stop)
         goal = goal_of(recipe, prepared)
         fitted = fit(model, prepared, balancer, recipe.train, goal=goal, seed=recipe.seed, out=out, resume=resume)
         return model, fitted
-
-
-def _stop(balancer: Balancer, at: int) -> None:
-    """Send this process a signal during a step."""
-    called: list[int] = []
-    before = balancer.before_step
-
-    def before_step(done: float) -> None:
-        called.append(1)
-        if len(called) == at:
-            os.kill(os.getpid(), signal.SIGTERM)
-        before(done)
-
-    balancer.before_step = before_step  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="module")

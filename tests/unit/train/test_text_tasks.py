@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from plait.run.build import build_balance, build_model, build_texts
 from plait.run.phase import goal_of
 from plait.train.loop import fit
 from support.notes import recipe_of, write_notes
-from support.runs import digest, left
+from support.runs import digest, left, stop_at
 
 
 def train(folder: Path, out: Path | None = None, resume: bool = False, stop: int = 0, **changes: Any) -> Any:
@@ -25,16 +23,7 @@ def train(folder: Path, out: Path | None = None, resume: bool = False, stop: int
     prepared = prepare(recipe.schema_, folder, folder / "cache", build_texts(recipe))
     model, balancer = build_model(recipe, prepared.layout), build_balance(recipe, prepared.layout)
     if stop:
-        steps: list[int] = []
-        before = balancer.before_step
-
-        def before_step(done: float) -> None:
-            steps.append(1)
-            if len(steps) == stop:
-                os.kill(os.getpid(), signal.SIGTERM)
-            before(done)
-
-        balancer.before_step = before_step  # type: ignore[method-assign]
+        stop_at(balancer, stop)
     goal = goal_of(recipe, prepared)
     return model, fit(model, prepared, balancer, recipe.train, goal=goal, seed=recipe.seed, out=out, resume=resume)
 

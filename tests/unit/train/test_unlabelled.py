@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from plait.recipe import Recipe, load_recipe
 from plait.run.build import build_balance, build_model, resampled
 from plait.run.phase import goal_of
 from plait.train.loop import fit
-from support.runs import digest, left
+from support.runs import digest, left, stop_at
 from support.sparse import write_sparse
 
 TASKS = ["rich", "degree", "sports", "loud"]
@@ -36,16 +34,7 @@ def train(
     recipe, prepared = made(folder, changes)
     model, balancer = build_model(recipe, prepared.layout), build_balance(recipe, prepared.layout)
     if stop:
-        steps: list[int] = []
-        before = balancer.before_step
-
-        def before_step(done: float) -> None:
-            steps.append(1)
-            if len(steps) == stop:
-                os.kill(os.getpid(), signal.SIGTERM)
-            before(done)
-
-        balancer.before_step = before_step  # type: ignore[method-assign]
+        stop_at(balancer, stop)
     goal = goal_of(recipe, prepared)
     return model, fit(model, prepared, balancer, recipe.train, goal=goal, seed=recipe.seed, out=out, resume=resume)
 
