@@ -42,12 +42,12 @@ def served(run: Run) -> Iterator[str]:
     """Answer on a free port, in a thread, until the test is done."""
     import uvicorn
 
-    from plait.serve.routes import create_app
-    from plait.serve.service import Service
+    from plait.serve.browse import Browse
+    from plait.serve.http.app import create_app
 
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(Service(run)), log_level="error", ws="none", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(create_app(Browse(run)), log_level="error", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     until = time.monotonic() + 30

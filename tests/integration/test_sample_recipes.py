@@ -44,8 +44,8 @@ def without_texts(text: str) -> str:
 def test_it_trains_and_serves(name: str, tmp_path: Path) -> None:
     from fastapi.testclient import TestClient
 
-    from plait.serve.routes import create_app
-    from plait.serve.service import Service
+    from plait.serve.browse import Browse
+    from plait.serve.http.app import create_app
 
     try:
         whole = samples.fetch(name, samples.cache_folder())
@@ -58,7 +58,7 @@ def test_it_trains_and_serves(name: str, tmp_path: Path) -> None:
     run = plait.train(recipe, tmp_path / "run", base=base, changes=SHORT, alone=False)
     assert set(run.report.tasks) == set(run.recipe.tasks)
     assert all(task.joint for task in run.report.tasks.values())
-    service = Service(run)
+    service = Browse(run)
     client = TestClient(create_app(service))
     tables = [table.name for table in service.home().tables]
     assert tables or service.shape.users

@@ -18,8 +18,8 @@ import yaml
 from plait.encode.text.load import save_fresh
 from plait.encode.text.new import learn_tokenizer
 from plait.run.run import load
+from plait.serve.browse import Browse
 from plait.serve.render import said
-from plait.serve.service import Service
 from support.notes import PHRASES, notes
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +94,7 @@ def test_other_rows_are_measured_and_the_page_shows_phrases(run: Path, tmp_path:
     data = json.loads(plait("evaluate", run, "--table", tmp_path / "other.parquet", "--json"))
     assert data["tasks"]["keys"]["f1"]["value"] > 0.7
     assert data["tasks"]["words"]["perplexity"]["value"] > 1
-    page = Service(load(run)).table_rows("notes", "all")
+    page = Browse(load(run)).table_rows("notes", "all")
     assert page is not None
     marked = [p for card in page.rows for p in card.predictions if p.task == "keys"]
     assert len(marked) == len(page.rows)

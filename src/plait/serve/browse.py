@@ -1,4 +1,4 @@
-"""What a run can answer, with no HTTP in it: the routes, the command line and tests use the same object."""
+"""What the pages of a run show, with no HTTP in it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from plait.serve.wire import (
 )
 from plait.tasks.base import Head
 
-__all__ = ["PARTS", "Service"]
+__all__ = ["PARTS", "Browse"]
 
 PARTS: Final = ("test", "valid", "train", "all")
 """Which rows of a table can be looked through; those of the test part first, as the model never saw them."""
@@ -55,8 +55,8 @@ _PART_NUMBER: Final = {"train": 1, "valid": 2, "test": 3}
 
 
 @final
-class Service:
-    """Answers for one run.
+class Browse:
+    """Reads a run for its pages.
 
     The model runs one question at a time, so an answer does not depend on what others ask at that moment.
 

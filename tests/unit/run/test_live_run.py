@@ -53,9 +53,9 @@ def test_it_is_measured_on_other_rows(run: Run) -> None:
 
 
 def test_it_is_served(run: Run) -> None:
-    from plait.serve.service import Service
+    from plait.serve.browse import Browse
 
-    service = Service(run)
+    service = Browse(run)
     similar = service.similar("products", "p0", 3)
     assert similar is not None
     recommended = service.recommend("1", 3)

@@ -17,7 +17,7 @@ from plait.run.evaluate import evaluate
 from plait.run.job import train
 from plait.run.rules import rule_reports
 from plait.run.run import Run
-from plait.serve.service import Service
+from plait.serve.browse import Browse
 from support.films import write_films
 
 YOUNG = 40
@@ -90,7 +90,7 @@ def test_what_is_evaluated_keeps_the_rules(run: Run) -> None:
 
 
 def test_what_is_served_keeps_the_rules(run: Run) -> None:
-    service = Service(run)
+    service = Browse(run)
     users = pq.read_table(run.folder.parent / "users.parquet").to_pylist()
     films = {f"f/{n} é" for n in range(30) if n % 4 == 1}
     shown = {u["user_id"]: service.recommend(str(u["user_id"]), 10) for u in users[5:25]}

@@ -8,7 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from plait.run.run import Run
-    from plait.serve.service import Service
+    from plait.serve.browse import Browse
 
 
 @pytest.fixture(scope="session")
@@ -28,14 +28,14 @@ def people_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
-def films(films_run: Run) -> Service:
-    from plait.serve.service import Service
+def films(films_run: Run) -> Browse:
+    from plait.serve.browse import Browse
 
-    return Service(films_run)
+    return Browse(films_run)
 
 
 @pytest.fixture(scope="session")
-def people(people_run: Run) -> Service:
-    from plait.serve.service import Service
+def people(people_run: Run) -> Browse:
+    from plait.serve.browse import Browse
 
-    return Service(people_run)
+    return Browse(people_run)

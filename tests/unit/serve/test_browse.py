@@ -12,7 +12,7 @@ import torch
 from plait.data.prepare import prepare
 from plait.errors import DataError, RecipeError
 from plait.recipe import load_recipe
-from plait.serve.service import Service
+from plait.serve.browse import Browse
 from plait.serve.shape import shape_of
 from plait.serve.wire import Asked
 from plait.tasks.base import TwoTower
@@ -21,19 +21,19 @@ from support.knowledge import write_knowledge
 
 
 class TestShape:
-    def test_users_items_and_history_are_found(self, films: Service) -> None:
+    def test_users_items_and_history_are_found(self, films: Browse) -> None:
         shape = films.shape
         assert (shape.users, shape.items, shape.history) == ("users", "films", "users.recent")
         pairing = shape.pairings[0]
         assert (pairing.table, pairing.user_key, pairing.item_key) == ("ratings", "user_id", "film_id")
         assert (pairing.retrieval, pairing.tasks, pairing.ranks) == ("next", ["like", "stars"], "like")
 
-    def test_rows_without_users_have_neither(self, people: Service) -> None:
+    def test_rows_without_users_have_neither(self, people: Browse) -> None:
         assert people.shape.users is None
         assert people.shape.items is None
         assert people.shape.tables == ["people"]
 
-    def test_what_the_keys_are_called_does_not_matter(self, films: Service) -> None:
+    def test_what_the_keys_are_called_does_not_matter(self, films: Browse) -> None:
         layout = films.run.layout
         turned = layout.tables["ratings"].model_copy(
             update={"keys": dict(reversed(layout.tables["ratings"].keys.items()))}
@@ -44,7 +44,7 @@ class TestShape:
 
 
 class TestRecommend:
-    def test_the_best_of_the_catalogue_come_first(self, films: Service) -> None:
+    def test_the_best_of_the_catalogue_come_first(self, films: Browse) -> None:
         run = films.run
         found = films.recommend("5", 30)
         assert found is not None
@@ -55,13 +55,13 @@ class TestRecommend:
         assert isinstance(head, TwoTower)
         assert len(found.items) == 30, "people here come back to what they had, so nothing is left out"
 
-    def test_every_task_is_predicted_for_every_item(self, films: Service) -> None:
+    def test_every_task_is_predicted_for_every_item(self, films: Browse) -> None:
         found = films.recommend("5", 7)
         assert found is not None
         assert all([p.task for p in card.predictions] == ["like", "stars"] for card in found.items)
         assert all(0 < (card.predictions[0].value or 0) < 1 for card in found.items)
 
-    def test_it_equals_predicting_the_same_pairs(self, films: Service) -> None:
+    def test_it_equals_predicting_the_same_pairs(self, films: Browse) -> None:
         found = films.recommend("5", 6)
         assert found is not None
         rows = pa.table({"user_id": [5] * 6, "film_id": [card.id for card in found.items]})
@@ -75,7 +75,7 @@ class TestRecommend:
         best = [score[name] for name in scored["next"].to_pylist()[0][:6]]
         assert best == pytest.approx([card.score for card in found.items], abs=1e-6)
 
-    def test_the_answer_does_not_depend_on_how_many_are_asked_for(self, films: Service) -> None:
+    def test_the_answer_does_not_depend_on_how_many_are_asked_for(self, films: Browse) -> None:
         few, many = films.recommend("9", 3), films.recommend("9", 20)
         assert few is not None
         assert many is not None
@@ -83,14 +83,14 @@ class TestRecommend:
         for one, other in zip(few.items, many.items, strict=False):
             assert one.predictions[1].value == pytest.approx(other.predictions[1].value, abs=1e-5)
 
-    def test_a_user_without_a_past_is_answered(self, films: Service) -> None:
+    def test_a_user_without_a_past_is_answered(self, films: Browse) -> None:
         page = films.user("40", 5)
         assert page is not None
         assert page.events == 0
         assert page.history == []
         assert len(page.shelves[0].items) == 5
 
-    def test_an_unknown_user_is_none(self, films: Service) -> None:
+    def test_an_unknown_user_is_none(self, films: Browse) -> None:
         assert films.recommend("nobody", 5) is None
         assert films.user("", 5) is None
 
@@ -98,7 +98,7 @@ class TestRecommend:
         folder = tmp_path_factory.mktemp("once")
         recipe = write_films(folder, users=40, films=100, ratings=300)
         del recipe["tasks"]["next"], recipe["tasks"]["genre"]
-        service = Service(trained(recipe, folder))
+        service = Browse(trained(recipe, folder))
         pairing = service.shape.pairings[0]
         assert pairing.retrieval is None
         first = service.user("1", 10)
@@ -116,7 +116,7 @@ class TestRecommend:
 
 
 class TestHistory:
-    def test_newest_first_with_what_was_observed(self, films: Service) -> None:
+    def test_newest_first_with_what_was_observed(self, films: Browse) -> None:
         page = films.user("1", 18)
         assert page is not None
         assert page.events == 30
@@ -125,7 +125,7 @@ class TestHistory:
 
 
 class TestItems:
-    def test_similar_ones_are_nearest_and_not_itself(self, films: Service) -> None:
+    def test_similar_ones_are_nearest_and_not_itself(self, films: Browse) -> None:
         found = films.similar("films", "f/3 é", 10)
         assert found is not None
         assert found.by == "next"
@@ -134,20 +134,20 @@ class TestItems:
         assert scores == sorted(scores, reverse=True)
         assert all(-1.0001 <= score <= 1.0001 for score in scores)
 
-    def test_tasks_on_items_are_predicted_beside_the_truth(self, films: Service) -> None:
+    def test_tasks_on_items_are_predicted_beside_the_truth(self, films: Browse) -> None:
         page = films.item("films", "f/0 é", 5)
         assert page is not None
         prediction = page.item.predictions[0]
         assert prediction.task == "genre"
         assert prediction.truth == "crime, drama"
 
-    def test_rows_without_a_search_task_are_compared_by_features(self, people: Service) -> None:
+    def test_rows_without_a_search_task_are_compared_by_features(self, people: Browse) -> None:
         page = people.item("people", "4", 300)
         assert page is not None
         assert page.similar.by == "features"
         assert len(page.similar.items) == 299
 
-    def test_titles_are_kept_as_they_are(self, films: Service) -> None:
+    def test_titles_are_kept_as_they_are(self, films: Browse) -> None:
         listing = films.listing("films")
         assert listing is not None
         assert [card.title for card in listing.cards[:6]] == AWKWARD
@@ -157,28 +157,28 @@ class TestSearch:
     @pytest.mark.parametrize(
         ("query", "first"), [("f/7 é", "Film 7"), ("侍", "七人の侍"), ("SCRIPT", AWKWARD[0]), ("  film 9 ", "Film 9")]
     )
-    def test_by_id_or_words(self, films: Service, query: str, first: str) -> None:
+    def test_by_id_or_words(self, films: Browse, query: str, first: str) -> None:
         found = films.listing("films", query)
         assert found is not None
         assert found.cards[0].title == first
 
     @pytest.mark.parametrize("query", ["%", "\\", ")(", "[a-", "no such thing", "\x00"])
-    def test_signs_mean_nothing(self, films: Service, query: str) -> None:
+    def test_signs_mean_nothing(self, films: Browse, query: str) -> None:
         found = films.listing("films", query)
         assert found is not None
         assert found.found == 0
 
-    def test_a_page_beyond_the_last_is_the_last(self, films: Service) -> None:
+    def test_a_page_beyond_the_last_is_the_last(self, films: Browse) -> None:
         found = films.listing("films", page=99)
         assert found is not None
         assert (found.page, found.pages, len(found.cards)) == (2, 2, 6)
 
-    def test_an_unknown_table_is_none(self, films: Service) -> None:
+    def test_an_unknown_table_is_none(self, films: Browse) -> None:
         assert films.listing("nothing") is None
 
 
 class TestRows:
-    def test_only_rows_of_the_part(self, people: Service) -> None:
+    def test_only_rows_of_the_part(self, people: Browse) -> None:
         sizes = {}
         for part in ("train", "valid", "test", "all"):
             found = people.table_rows("people", part)
@@ -188,7 +188,7 @@ class TestRows:
         assert sizes["train"] + sizes["valid"] + sizes["test"] == 300
         assert 40 <= sizes["test"] <= 80
 
-    def test_predictions_stand_beside_labels(self, people: Service) -> None:
+    def test_predictions_stand_beside_labels(self, people: Browse) -> None:
         found = people.table_rows("people", "test")
         assert found is not None
         assert found.tasks == ["rich", "degree"]
@@ -198,7 +198,7 @@ class TestRows:
             assert degree.truth in ("none", "school", "college")
             assert sum(chance.probability for chance in degree.chances) == pytest.approx(1, abs=1e-5)
 
-    def test_rows_without_an_id_are_read_back(self, films: Service) -> None:
+    def test_rows_without_an_id_are_read_back(self, films: Browse) -> None:
         found = films.table_rows("ratings", "all", query="七人の侍")
         assert found is not None
         assert found.found >= 20
@@ -219,7 +219,7 @@ class TestRows:
         table = pq.read_table(folder / "people.parquet")
         pay = [None if row % 7 == 0 else 1.5 * row**2 for row in range(table.num_rows)]
         pq.write_table(table.append_column("pay", pa.array(pay)), folder / "people.parquet")
-        service = Service(trained(recipe, folder))
+        service = Browse(trained(recipe, folder))
         listing = service.listing("people")
         assert listing is not None
         for row, card in enumerate(listing.cards):
@@ -230,12 +230,12 @@ class TestRows:
             assert ("pay" in facts) == (pay[row] is not None)
             assert float(facts.get("pay", 0)) == pytest.approx(pay[row] or 0, rel=2e-3)
 
-    def test_labels_are_not_shown_as_facts(self, people: Service) -> None:
+    def test_labels_are_not_shown_as_facts(self, people: Browse) -> None:
         found = people.table_rows("people", "all")
         assert found is not None
         assert found.columns == ["age", "job"]
 
-    def test_they_are_the_predictions_of_the_run(self, people: Service) -> None:
+    def test_they_are_the_predictions_of_the_run(self, people: Browse) -> None:
         found = people.table_rows("people", "all", query="17")
         assert found is not None
         row = int(found.rows[0].id)
@@ -244,7 +244,7 @@ class TestRows:
 
 
 class TestPredict:
-    def test_rows_are_scored(self, people: Service) -> None:
+    def test_rows_are_scored(self, people: Browse) -> None:
         scored = people.predict(Asked(rows=[{"age": 30, "job": "cook"}, {"age": None, "job": "never seen"}]))
         assert scored.table == "people"
         assert len(scored.rows) == 2
@@ -259,7 +259,7 @@ class TestPredict:
             ([{"weight": 3}], "should hold the columns"),
         ],
     )
-    def test_rows_that_cannot_be_are_refused(self, people: Service, rows: list[dict[str, object]], words: str) -> None:
+    def test_rows_that_cannot_be_are_refused(self, people: Browse, rows: list[dict[str, object]], words: str) -> None:
         with pytest.raises((DataError, RecipeError), match=words):
             people.predict(Asked(rows=rows))  # type: ignore[arg-type]
 

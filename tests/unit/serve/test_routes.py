@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from fastapi.testclient import TestClient
 
     from plait.run.run import Run
-    from plait.serve.service import Service
+    from plait.serve.browse import Browse
 
 PER_PAGE = 500_000
 
 
-def client_of(service: Service) -> TestClient:
+def client_of(service: Browse) -> TestClient:
     from fastapi.testclient import TestClient
 
-    from plait.serve.routes import create_app
+    from plait.serve.http.app import create_app
 
     return TestClient(create_app(service), raise_server_exceptions=True)
 
 
 @pytest.fixture(scope="session")
-def shop(films: Service) -> TestClient:
+def shop(films: Browse) -> TestClient:
     return client_of(films)
 
 
 @pytest.fixture(scope="session")
-def table(people: Service) -> TestClient:
+def table(people: Browse) -> TestClient:
     return client_of(people)
 
 
@@ -237,7 +237,7 @@ class TestRefusals:
 class TestServer:
     def test_a_taken_port_says_what_to_do(self, films_run: Run) -> None:
         from plait.errors import RunError
-        from plait.serve.routes import run_server
+        from plait.serve.http.server import run_server
 
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
@@ -248,7 +248,7 @@ class TestServer:
 
     def test_a_folder_that_is_no_run_says_so(self, tmp_path: Path) -> None:
         from plait.errors import PlaitError
-        from plait.serve.routes import run_server
+        from plait.serve.http.server import run_server
 
         with pytest.raises(PlaitError):
             run_server(tmp_path, "127.0.0.1", 0)

@@ -1,0 +1,47 @@
+"""Every failure as one clear message: a page for people, JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from plait.errors import PlaitError
+from plait.serve.http.answers import html
+from plait.serve.render import Renderer
+
+__all__ = ["add_errors"]
+
+
+def add_errors(app: FastAPI, renderer: Renderer) -> None:
+    """Add what is said when something goes wrong."""
+
+    def answer(request: Request, status: int, text: str) -> Response:
+        text = text.encode("utf-8", "replace").decode()
+        if request.url.path.startswith(("/v1/", "/health")):
+            return JSONResponse({"error": text}, status)
+        return html(renderer.page("error.html", status=status, text=text), status)
+
+    def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        text = "There is no such page." if error.detail == "Not Found" else str(error.detail)
+        return answer(request, error.status_code, text)
+
+    def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        problems = [f"{'.'.join(str(part) for part in e['loc'][1:]) or 'body'}: {e['msg']}" for e in error.errors()]
+        return answer(request, 422, "The question cannot be read. " + "; ".join(problems[:5]) + ".")
+
+    def ours(request: Request, error: Exception) -> Response:
+        return answer(request, 400, str(error))
+
+    handlers: list[tuple[type[Exception], Callable[[Request, Exception], Response]]] = [
+        (HTTPException, http),
+        (RequestValidationError, invalid),
+        (PlaitError, ours),
+    ]
+    for kind, handler in handlers:
+        app.add_exception_handler(kind, handler)
