@@ -137,6 +137,10 @@ class Prepared:
         found: bytes | None = None if kept is None or not 0 < row <= len(kept) else kept[row - 1].as_py()
         return found
 
+    def every(self, table: str) -> pa.Table:
+        """Return the outside values of all rows of a table that has an `id`, from row 1; see `raw`."""
+        return self.raw(table, torch.arange(1, self.tables[table].matrix.shape[0]))
+
     def raw(self, table: str, rows: Tensor) -> pa.Table:
         """Return the outside values (id, title, …) of rows of a table that has an `id`.
 

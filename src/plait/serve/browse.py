@@ -14,6 +14,7 @@ from torch import Tensor
 
 from plait.encode.text.tokens import TextTokens
 from plait.errors import DataError
+from plait.export.shape import Pairing, Shape, shape_of
 from plait.run.phrases import spelled
 from plait.run.predict import table_of
 from plait.run.run import Run
@@ -21,7 +22,6 @@ from plait.serve.catalogue import Catalogue
 from plait.serve.places import Places
 from plait.serve.ranker import Ranker
 from plait.serve.readings import reading, truth
-from plait.serve.shape import Pairing, Shape, shape_of
 from plait.serve.wire import (
     Asked,
     Card,

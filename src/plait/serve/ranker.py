@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from plait.export.pairs import Pairs, Seen
+from plait.export.shape import Pairing
 from plait.run.run import Run
-from plait.serve.pairs import Pairs, Seen
 from plait.serve.places import Places
 from plait.serve.readings import reading
-from plait.serve.shape import Pairing
 from plait.serve.wire import Prediction
 from plait.tasks.base import Head, TwoTower
 
@@ -32,7 +32,7 @@ class Ranker:
     def __init__(self, run: Run, places: Places) -> None:
         self._run = run
         self._places = places
-        self._pairs = Pairs(run)
+        self._pairs = Pairs(run.model, run.prepared)
         self._seen: dict[str, Seen] = {}
 
     def seen(self, pairing: Pairing) -> Seen:

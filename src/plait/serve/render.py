@@ -9,8 +9,8 @@ from zlib import crc32
 
 import jinja2
 
+from plait.export.shape import Shape
 from plait.serve.catalogue import singular
-from plait.serve.shape import Shape
 from plait.serve.wire import Card, Fact, Prediction
 
 __all__ = ["Renderer", "number", "percent", "said"]

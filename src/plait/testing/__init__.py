@@ -9,6 +9,7 @@
 All built-in parts pass the same suites.
 """
 
+from plait.testing.backends import BackendContract
 from plait.testing.balancers import BalancerContract
 from plait.testing.fusion import FusionContract
 from plait.testing.heads import HeadContract, TwoTowerContract
@@ -17,6 +18,7 @@ from plait.testing.sharing import SharingContract
 from plait.testing.tokens import TokenHeadContract
 
 __all__ = [
+    "BackendContract",
     "BalancerContract",
     "FusionContract",
     "HeadContract",

@@ -11,9 +11,9 @@ import torch
 
 from plait.data.prepare import prepare
 from plait.errors import DataError, RecipeError
+from plait.export.shape import shape_of
 from plait.recipe import load_recipe
 from plait.serve.browse import Browse
-from plait.serve.shape import shape_of
 from plait.serve.wire import Asked
 from plait.tasks.base import TwoTower
 from support.films import AWKWARD, trained, write_films, write_people

@@ -8,11 +8,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from plait.data.columns import Columns
+from plait.data.columns import Columns, Prepared
 from plait.data.engine import Engine
 from plait.data.rules.judge import rules_of_rows
+from plait.export.shape import Pairing
+from plait.model import MultiTaskModel
+from plait.run.outcomes import Scorer
 from plait.run.run import Run
-from plait.serve.shape import Pairing
 
 __all__ = ["Pairs", "Seen"]
 
@@ -58,12 +60,13 @@ class Pairs:
     """Scores examples made of keys alone; what else the table holds of an example is not known yet, and absent.
 
     Args:
-        run: the run.
+        model: the model.
+        prepared: the tables that keys lead to.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._engine = Engine(Path())
+    def __init__(self, model: MultiTaskModel, prepared: Prepared) -> None:
+        self._prepared = prepared
+        self._scorer = Scorer(model, prepared, torch.device("cpu"))
 
     def outputs(self, table: str, keys: dict[str, Int[Tensor, " B"]], tasks: list[str]) -> dict[str, Float[Tensor, "B _"]]:
         """Run tasks of a table on new examples.
@@ -74,9 +77,9 @@ class Pairs:
             tasks: which tasks.
         """
         size = len(next(iter(keys.values())))
-        outcomes = any(self._run.layout.tasks[task].target is None for task in tasks)
+        outcomes = any(self._prepared.layout.tasks[task].target is None for task in tasks)
         columns = self._columns(table, keys, size, False if outcomes else None)
-        return self._run.scorer.outputs(table, torch.arange(1, size + 1), tasks, columns)
+        return self._scorer.outputs(table, torch.arange(1, size + 1), tasks, columns)
 
     def forbidden(self, table: str, keys: dict[str, Int[Tensor, " B"]], task: str) -> Int[Tensor, " n"]:
         """Return the candidates that rules forbid to one new example of a retrieval task.
@@ -86,12 +89,12 @@ class Pairs:
             keys: key column -> the one row number it leads to.
             task: the task.
         """
-        out = self._run.scorer.forbidden(task, self._columns(table, keys, 1, True), torch.tensor([1]))
+        out = self._scorer.forbidden(task, self._columns(table, keys, 1, True), torch.tensor([1]))
         return torch.empty(0, dtype=torch.int64) if out is None else out[0].nonzero()[:, 0]
 
     def _columns(self, table: str, keys: dict[str, Tensor], size: int, pairs: bool | None) -> Columns:
         """Lay out new examples, with the rules about candidates, or about outcomes, or none."""
-        known = self._run.prepared.tables[table]
+        known = self._prepared.tables[table]
         matrix = torch.zeros(size + 1, known.matrix.shape[1], dtype=torch.int32)
         for key, rows in keys.items():
             matrix[1:, known.layout.keys[key]] = rows.int()
@@ -101,5 +104,6 @@ class Pairs:
         numbers = {key: rows.numpy().astype(np.int32) for key, rows in keys.items()}
         rules = {}
         if pairs is not None:
-            rules = rules_of_rows(self._run.prepared, table, size, numbers, {}, self._engine, pairs)
+            with Engine(Path()) as engine:
+                rules = rules_of_rows(self._prepared, table, size, numbers, {}, engine, pairs)
         return Columns(known.layout, matrix, vectors, {}, {}, part, words=words, rules=rules)

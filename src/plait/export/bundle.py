@@ -1,0 +1,55 @@
+"""What is served: a run, or the bundle that was exported from one, checked as it is loaded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from plait.export.eager import EagerBackend
+from plait.run.manifest import NAME
+from plait.run.run import Run
+
+if TYPE_CHECKING:
+    from plait.export.backend import Backend
+
+__all__ = ["Bundle", "load_bundle"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What is served.
+
+    Attributes:
+        run: the run: its tables, its report, its model.
+        backend: scores users with items.
+        manifest: file -> SHA-256.
+        formula: how the tasks' scores become one, where the bundle says so.
+    """
+
+    run: Run
+    backend: Backend
+    manifest: dict[str, str]
+    formula: str | None = None
+
+    @property
+    def version(self) -> str:
+        """SHA-256 of the manifest, which every answer says."""
+        return self.backend.version
+
+
+def load_bundle(folder: Path | str) -> Bundle:
+    """Load what is served, every file compared with its SHA-256.
+
+    Args:
+        folder: a run, which is scored by its model.
+
+    Raises:
+        RunError: there is no such folder, or it is not finished.
+        CorruptError: a file is missing or altered.
+    """
+    run = Run(Path(folder))
+    files: dict[str, str] = json.loads((run.folder / NAME).read_text(encoding="utf-8"))["files"]
+    return Bundle(run, EagerBackend(run), files)

@@ -1,0 +1,108 @@
+"""Scoring by the trained model itself: nothing is exported, and nothing has to be."""
+
+from dataclasses import replace
+from threading import Lock
+from typing import final
+
+import pyarrow as pa
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from plait.data.columns import Events, Prepared
+from plait.export.backend import Asker, Backend
+from plait.export.growth import grown
+from plait.export.pairs import Pairs
+from plait.export.shape import shape_of
+from plait.run.manifest import NAME, sha256
+from plait.run.outcomes import Scorer
+from plait.run.run import Run
+from plait.tasks.base import Head
+
+__all__ = ["EagerBackend", "remembering"]
+
+
+@final
+class EagerBackend(Backend):
+    """Score with the model of a run, in PyTorch as in training.
+
+    Args:
+        run: the run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.shape = shape_of(run.layout)
+        main = self.shape.pairings[0] if self.shape.pairings else None
+        heads = {name: run.model.head(name) for name in (main.tasks if main is not None else ())}
+        self.columns = {name: head.columns for name, head in heads.items() if isinstance(head, Head)}
+        self.version = sha256(run.folder / NAME)
+        self._prepared = run.prepared
+        self._places: Tensor | None = None
+        self._growing = Lock()
+
+    @property
+    def users(self) -> int:
+        """How many users there are, without row 0."""
+        return 0 if self.shape.users is None else self._run.layout.tables[self.shape.users].rows
+
+    @property
+    def items(self) -> int:
+        """How many items there are, without row 0."""
+        return 0 if self.shape.items is None else self._prepared.tables[self.shape.items].matrix.shape[0] - 1
+
+    def rank(self, asker: Asker, items: Int[Tensor, "C"]) -> dict[str, Float[Tensor, "C _"]]:
+        """Predict every pointwise task of the main pairing; see `Backend.rank`."""
+        pairing = self.pairing()
+        self.check(asker, items)
+        keys = {pairing.user_key: torch.full_like(items, asker.row), pairing.item_key: items}
+        return self._pairs(asker).outputs(pairing.table, keys, pairing.tasks) if pairing.tasks else {}
+
+    def query(self, asker: Asker) -> Float[Tensor, "R"] | None:
+        """Place a user; see `Backend.query`."""
+        if not self.shape.pairings or self.shape.pairings[0].retrieval is None:
+            return None
+        pairing, task = self.shape.pairings[0], self.shape.pairings[0].retrieval
+        self.check(asker)
+        return self._pairs(asker).outputs(pairing.table, {pairing.user_key: torch.tensor([asker.row])}, [task])[task][0]
+
+    def places(self) -> Float[Tensor, "N R"] | None:
+        """Return where the items lie; see `Backend.places`."""
+        if not self.shape.pairings or self.shape.pairings[0].retrieval is None:
+            return None
+        prepared, places = self._prepared, self._places
+        if places is None or len(places) != self.items + 1:
+            scorer = Scorer(self._run.model, prepared, torch.device("cpu"))
+            places = self._places = scorer.candidates(self.shape.pairings[0].retrieval).float()
+        return places
+
+    def add(self, rows: pa.Table) -> list[int]:
+        """Add items; see `Backend.add`."""
+        table = self.pairing().items
+        with self._growing:
+            self._prepared, numbers = grown(self._run, self._prepared, table, rows)
+        return numbers
+
+    def _pairs(self, asker: Asker) -> Pairs:
+        prepared = self._prepared
+        if asker.recent is not None and self.shape.history is not None:
+            prepared = remembering(prepared, self.shape.history, asker.row, asker.recent)
+        return Pairs(self._run.model, prepared)
+
+
+def remembering(prepared: Prepared, history: str, owner: int, items: tuple[int, ...]) -> Prepared:
+    """Return the same tables, in which one owner of a history had other items, the newest of which count.
+
+    Args:
+        prepared: the tables.
+        history: the history.
+        owner: whose.
+        items: row numbers, oldest first.
+    """
+    events = prepared.histories[history]
+    kept = items[-events.last :]
+    now = torch.zeros_like(events.now)
+    now[owner, 1] = len(kept)
+    rows = torch.tensor(kept, dtype=events.items.dtype)
+    had = Events(rows, {}, now, events.last, torch.zeros(len(kept), dtype=torch.int64), now.long())
+    return replace(prepared, histories={**prepared.histories, history: had})
