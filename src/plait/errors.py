@@ -5,6 +5,7 @@
     ├── DataError (ValueError)     a table does not hold what the recipe says
     │   └── CorruptError           a file is truncated, altered or not what its name says
     ├── RunError                   a run folder is damaged, unfinished or of another recipe
+    ├── StoreError                 the event store is locked, full or gone; nothing was acknowledged
     ├── DivergedError              the loss stopped being finite for too many steps in a row: exit code 3
     ├── Stopped                    a signal asked training to stop; a checkpoint was written
     └── MissingExtraError (ImportError)   an optional dependency is needed: the message holds the install line
@@ -24,6 +25,7 @@ __all__ = [
     "RecipeError",
     "RunError",
     "Stopped",
+    "StoreError",
     "nearest",
 ]
 
@@ -50,6 +52,10 @@ class CorruptError(DataError):
 
 class RunError(PlaitError):
     """A run folder is damaged, unfinished, or belongs to another recipe."""
+
+
+class StoreError(PlaitError):
+    """The event store is locked, full or gone; what was to be kept was not acknowledged."""
 
 
 class DivergedError(PlaitError):

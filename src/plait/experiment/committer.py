@@ -1,0 +1,159 @@
+"""One thread that writes: events that wait at the same time share one transaction and one sync of the disk."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import Future
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Final, final
+
+from sqlalchemy import Connection, Delete, Engine, Insert
+from sqlalchemy.dialects import postgresql, sqlite
+
+from plait.errors import StoreError
+from plait.experiment.tables import EVENTS, Event
+
+__all__ = ["Committer", "Kept"]
+
+_MOST: Final = 500
+# SQLite of old builds takes at most 999 values in a statement; an event has seven.
+_AT_ONCE: Final = 100
+
+
+class Kept(StrEnum):
+    """What became of an event."""
+
+    NEW = "new"
+    REPEATED = "repeated"
+
+
+_Work = tuple["list[Event] | Insert | Delete", "Future[list[Kept]]"]
+
+
+@final
+class Committer:
+    """Writes in the order of asking, many askers in one transaction.
+
+    Args:
+        engine: used by this thread alone.
+        patience: seconds the engine waits for a lock.
+    """
+
+    def __init__(self, engine: Engine, patience: float) -> None:
+        self._engine = engine
+        self._limit = 4 * patience + 5
+        self._asked: queue.Queue[_Work | None] = queue.Queue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="plait-committer", daemon=True)
+        self._thread.start()
+
+    def commit(self, events: list[Event]) -> list[Kept]:
+        """Write events and return what became of each, after the commit."""
+        return self._ask(events) if events else []
+
+    def run(self, statement: Insert | Delete) -> int:
+        """Run one statement in a transaction and return how many rows it touched."""
+        return len(self._ask(statement))
+
+    def close(self) -> None:
+        """Write what was asked for and end the thread."""
+        if not self._closed:
+            self._closed = True
+            self._asked.put(None)
+            self._thread.join()
+
+    def _ask(self, work: list[Event] | Insert | Delete) -> list[Kept]:
+        if self._closed:
+            raise StoreError(
+                "The event store is closed: the service is ending, and nothing was kept. Send the events again."
+            )
+        promised: Future[list[Kept]] = Future()
+        self._asked.put((work, promised))
+        try:
+            return promised.result(self._limit)
+        except TimeoutError:
+            raise StoreError(
+                f"The event store should answer within {self._limit:.0f} s and did not. Whether the events were kept is not "
+                "known; send them again under the same keys, and they are kept once."
+            ) from None
+
+    def _serve(self) -> None:
+        while (first := self._asked.get()) is not None:
+            together = [first]
+            ends = False
+            while len(together) < _MOST:
+                try:
+                    more = self._asked.get_nowait()
+                except queue.Empty:
+                    break
+                if more is None:
+                    ends = True
+                    break
+                together.append(more)
+            self._commit(together)
+            if ends:
+                return
+
+    def _commit(self, together: list[_Work]) -> None:
+        try:
+            done = self._written([work for work, _ in together])
+        except Exception as error:  # noqa: BLE001  whoever waits must hear of it, and the thread must live
+            if len(together) > 1 and not _busy(error):
+                # One that cannot be written spoils nobody else's.
+                for one in together:
+                    self._commit([one])
+                return
+            for _, promised in together:
+                promised.set_exception(StoreError(_refused(error)))
+            return
+        for (_, promised), kept in zip(together, done, strict=True):
+            promised.set_result(kept)
+
+    def _written(self, works: list[list[Event] | Insert | Delete]) -> list[list[Kept]]:
+        done: list[list[Kept]] = []
+        with self._engine.begin() as connection:
+            # Neighbouring lists of events are written by one statement, and what stands between keeps its place.
+            waiting: list[list[Event]] = []
+            for work in works:
+                if isinstance(work, list):
+                    waiting.append(work)
+                    continue
+                done += _inserted(connection, waiting)
+                waiting = []
+                done.append([Kept.NEW] * connection.execute(work).rowcount)
+            done += _inserted(connection, waiting)
+        return done
+
+
+def _inserted(connection: Connection, lists: list[list[Event]]) -> list[list[Kept]]:
+    """Insert all events of several askers; the first of a key is new and every other one repeated."""
+    events = [event for events in lists for event in events]
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    new: set[str] = set()
+    for start in range(0, len(events), _AT_ONCE):
+        rows = [asdict(event) for event in events[start : start + _AT_ONCE]]
+        statement = insert(EVENTS).values(rows).on_conflict_do_nothing(index_elements=["key"]).returning(EVENTS.c.key)
+        new.update(connection.execute(statement).scalars())
+    found: list[list[Kept]] = []
+    for asked in lists:
+        found.append([])
+        for event in asked:
+            found[-1].append(Kept.NEW if event.key in new else Kept.REPEATED)
+            new.discard(event.key)
+    return found
+
+
+def _busy(error: Exception) -> bool:
+    words = str(error.__cause__ or error)
+    return "locked" in words or "busy" in words or "lock timeout" in words
+
+
+def _refused(error: Exception) -> str:
+    cause = error.__cause__ or error
+    return (
+        "The events should be kept and were not: "
+        + ("the event store is locked by another writer" if _busy(error) else f"the event store said {type(cause).__name__}")
+        + ". Nothing was kept; send them again under the same keys."
+    )
