@@ -83,7 +83,7 @@ class LiveText(nn.Module):
             lengths: how many tokens each has.
             keys: a number for each that depends on its tokens alone.
         """
-        if not self._remembers():
+        if keys.shape[0] == 0 or not self._remembers():
             return self._encode(ids, lengths, False)[0]
         self._check_memory()
         new = (~self._memory.known(keys)).nonzero().flatten()

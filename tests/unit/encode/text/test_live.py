@@ -318,3 +318,11 @@ def test_adapters_of_tasks_stay_beside_the_exported_body(folders: dict[str, Path
 def test_adapters_of_tasks_need_a_frozen_body() -> None:
     with pytest.raises(ValueError, match=r"`adapters: per_task` should go with `tune: lora` .* Found `tune: full`"):
         Text.Settings(tune="full", adapters="per_task")
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_no_texts_at_all(folders: dict[str, Path], training: bool) -> None:
+    encoder = live(folders["bert"], tune="lora").train(training)
+    none = torch.empty(0, dtype=torch.int64)
+    with torch.no_grad():
+        assert encoder(none.int(), none, none).shape == (0, 32)

@@ -1,0 +1,63 @@
+"""Reviews of books and of films: praise or not, learned from books and tested on films."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bench.texts.classes import Ground, race
+from bench.texts.contestants import Plain
+from bench.texts.plan import DATA, Plan
+
+__all__ = ["blitzer"]
+
+_COMMON: Final = {"table": "rows", "inputs": ["rows.words"]}
+RECIPE: Final[dict[str, Any]] = {
+    "name": "blitzer",
+    "tables": {"rows": {"source": "rows.parquet"}},
+    "features": {"rows.words": "text", "rows.part": "ignore", "rows.positive": "ignore", "rows.stars": "ignore"},
+    "tasks": {
+        "positive": {**_COMMON, "kind": "binary", "label": "positive"},
+        "stars": {**_COMMON, "kind": "ordinal", "label": "stars"},
+    },
+    "split": {"by": "column", "column": "part", "valid": 0.0},
+    "model": {
+        "sharing": {"kind": "shared_bottom", "layers": [256]},
+        "tower": [],
+        "text": {"tune": "lora", "max_tokens": 256, "learning_rate": 1e-3},
+    },
+    "balance": "average",
+    "train": {"epochs": 2, "batch": 16, "learning_rate": 1e-3, "warmup": 0.1, "clip": 1.0, "probes": 0, "threads": 1},
+}
+
+
+def blitzer(plan: Plan) -> dict[str, Any]:
+    """Train on all 2,000 reviews of books, title and text, and test on all 2,000 of films.
+
+    To choose settings a fifth of the books is tested on, and no film is read.
+    """
+    books, films = _read("books"), _read("dvd")
+    order = np.random.default_rng(17).permutation(books.num_rows)
+    part = np.full(books.num_rows, "train", dtype=object)
+    if plan.validate:
+        part[order[: len(order) // 5]] = "test"
+        rows = books.append_column("part", pa.array(part))
+    else:
+        films = films.append_column("part", pa.array(["test"] * films.num_rows))
+        rows = pa.concat_tables([books.append_column("part", pa.array(part)), films])
+    if plan.rows:
+        kept = np.isin(np.arange(rows.num_rows), order[-plan.rows :]) | (np.array(rows["part"].to_pylist()) == "test")
+        rows = rows.filter(pa.array(kept))
+    return race(
+        Ground("blitzer", rows, "words", {"positive": ("binary", "accuracy", 0.83)}, RECIPE, Plain(tokens=256)), plan
+    )
+
+
+def _read(name: str) -> pa.Table:
+    found = pq.read_table(DATA / "blitzer_reviews" / f"{name}.parquet").replace_schema_metadata()
+    words = pc.binary_join_element_wise(pc.fill_null(found["title"], ""), pc.fill_null(found["review"], ""), ". ")
+    return pa.table({"words": words, "positive": found["positive"], "stars": found["rating"].cast(pa.int64())})

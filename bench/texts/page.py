@@ -1,0 +1,84 @@
+"""The page docs/texts.md, made of the figures that were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["write_page"]
+
+_TITLES: Final = {
+    "clothing": "Reviews of clothing, a share of the rows",
+    "clothing_all": "Reviews of clothing, all rows",
+    "blitzer": "Praise or not: trained on books, tested on films",
+}
+_WHO: Final = {
+    "tf-idf": "tf-idf, logistic regression",
+    "plain": "tuned alone, plain loop",
+    "plait": "Plait, one model",
+}
+
+
+def write_page(found: Mapping[str, Any], path: Path) -> None:
+    """Write the page from what `python -m bench.texts` measured; parts that were not measured are left out."""
+    lines = [
+        "# Texts: how good, at what cost",
+        "",
+        "Made by `python -m bench.texts --write`. Three contestants see the same rows:",
+        "",
+        "- **tf-idf**: words and pairs of words, weighed by rarity, and a logistic regression a task;",
+        "- **plain loop**: the encoder all-MiniLM-L6-v2 with a linear head, all of it tuned, once for each task: AdamW,",
+        "  warm-up and linear decay, shuffled batches padded to the longest, bf16 autocast;",
+        "- **Plait**: one model with the same encoder for all tasks in one training.",
+        "",
+        "In brackets are 95 % intervals by the bootstrap over the test rows, of differences in pairs; every contestant",
+        "was trained once, with one seed. Costs are seconds of processor of one process with one thread, for all tasks",
+        "together.",
+    ]
+    for part in [*(name for name in _TITLES if name in found), *(name for name in found if name not in _TITLES)]:
+        lines += ["", *_part(_TITLES.get(part, part.capitalize()), found[part])]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _part(title: str, part: Mapping[str, Any]) -> list[str]:
+    who = list(part["cost"])
+    others = [name for name in who if name != "plait"]
+    head = ["task", *(_WHO.get(name, name) for name in who), *(f"Plait – {name}" for name in others), "wanted"]
+    rows = []
+    for task, side in part["tasks"].items():
+        figures = [_figure(side["figures"][name]) if name in side["figures"] else "–" for name in who]
+        apart = [_apart(side["differences"][name]) if name in side["differences"] else "–" for name in others]
+        target = "" if side.get("target") is None else f"{side['target']:.3f}"
+        rows.append([f"{task}: {_metric(side['metric'])}", *figures, *apart, target])
+    costs = ["seconds of processor", *(f"{part['cost'][name]:,.0f}" for name in who), *("" for _ in others), ""]
+    loads = [load for notes in part["notes"].values() for load in notes.get("load", [])]
+    busy = f", while the machine's load was {min(loads):.1f} to {max(loads):.1f}" if loads else ""
+    return [
+        f"## {title}",
+        "",
+        *part.get("words", []),
+        f"Trained on {part['train']:,} rows, tested on {part['test']:,}. `{part['command']}`, {part['date']}{busy}.",
+        "",
+        *("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows, costs)),
+        *_share(part),
+    ]
+
+
+def _share(part: Mapping[str, Any]) -> list[str]:
+    cost = part["cost"]
+    if not {"plain", "plait"} <= {*cost}:
+        return []
+    return ["", f"Plait's one training costs {cost['plait'] / cost['plain']:.0%} of the plain loop's."]
+
+
+def _figure(one: Mapping[str, float]) -> str:
+    return f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
+
+
+def _apart(one: Mapping[str, float]) -> str:
+    return f"{one['value']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f})"
+
+
+def _metric(name: str) -> str:
+    return {"auc": "AUC"}.get(name, name.replace("_", " "))

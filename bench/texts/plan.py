@@ -1,0 +1,28 @@
+"""What one run of the bench on texts is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.processes import ROOT
+
+__all__ = ["CONTESTANTS", "DATA", "Plan"]
+
+DATA = ROOT.parent / "shared" / "data"
+CONTESTANTS = ("tf-idf", "plain", "plait")
+"""Word counts with logistic regression; the same encoder fully tuned for each task alone; Plait's one model."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run."""
+
+    rows: int | None = None
+    """How many rows all contestants are trained on; as many as the part says where not said."""
+    validate: bool = False
+    """Whether a part of the training rows is held out and tested on, and the test part left alone: to choose settings."""
+    contestants: tuple[str, ...] = CONTESTANTS
+    changes: tuple[str, ...] = ()
+    """Overrides of Plait's recipe, as with `plait train --set`."""
+    cache: Path = field(default_factory=lambda: Path("cache/bench/texts").resolve())
