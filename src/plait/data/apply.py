@@ -30,7 +30,7 @@ from plait.data.text.tags import lay_tags
 from plait.data.text.vectors import TextEncoder
 from plait.data.text.words import TokenReader
 from plait.errors import RecipeError, nearest
-from plait.layout import TableLayout
+from plait.layout import Layout, TableLayout
 
 __all__ = ["apply"]
 
@@ -51,7 +51,8 @@ def apply(
     Args:
         prepared: what training used.
         table: the table the rows belong to.
-        rows: the rows, with the columns of the table's features and keys, save a key that is to be found.
+        rows: the rows, with the columns of the table's features and keys, save a key that is to be found and features that
+            no task on this table sees, such as the columns of its labels.
         texts: reads text features.
         media: reads pictures and sounds.
         files: what relative paths of pictures and sounds start from; no file is read where not said.
@@ -67,11 +68,13 @@ def apply(
     if table not in plan.schema.tables:
         known = list(plan.schema.tables)
         raise RecipeError(f"There should be a table `{table}`; this recipe has {known}.{nearest(table, known)}")
-    frozen = prepared.layout.tables[table]
+    frozen, given = prepared.layout.tables[table], frozenset(rows.column_names)
+    for column in sorted(_hidden(prepared.layout, table) - given):
+        rows = rows.append_column(column, pa.nulls(rows.num_rows))
     with Engine(Path()) as engine:
         engine.add(table, rows)
         keys = _keys(engine, prepared, table)
-        examples = apply_examples(engine, plan, table, keys, prepared.layout.tasks)
+        examples = apply_examples(engine, plan, table, keys, prepared.layout.tasks, given)
         packing = replace(_packing(engine, prepared, table, keys, examples), folder=files)
         _freeze(engine, prepared, packing, layout := frozen.model_copy(update={"rows": rows.num_rows}))
         found = vectors(packing, engine, texts, media, None, {f.name: f.dim for f in frozen.features if f.dim})
@@ -95,6 +98,18 @@ def apply(
         questions=_tensors(examples.questions),
         known=_known(prepared, table, rows),
     )
+
+
+def _hidden(layout: Layout, table: str) -> set[str]:
+    """Return the columns of features that every task on a table is kept from seeing in the table's own rows."""
+    own = [role for role, keys in layout.paths.get(table, {}).items() if not keys]
+    seen = [
+        {f"{role}/{f.name}" for role in own if role in group.roles for f in layout.tables[table].features} - {*group.hidden}
+        for group in layout.groups
+        if group.table == table
+    ]
+    names = {f.name for f in layout.tables[table].features if f.target is None}
+    return {name.partition(".")[2] for name in names if not any(f"{role}/{name}" in some for some in seen for role in own)}
 
 
 def _packing(

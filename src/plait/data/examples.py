@@ -82,11 +82,15 @@ def read_examples(
 
 
 def apply_examples(
-    engine: Engine, plan: Plan, table: str, keys: Mapping[str, Ints], layouts: Mapping[str, TaskLayout]
+    engine: Engine,
+    plan: Plan,
+    table: str,
+    keys: Mapping[str, Ints],
+    layouts: Mapping[str, TaskLayout],
+    given: frozenset[str],
 ) -> Examples:
-    """Read the labels of new rows as frozen layouts say; tasks whose label columns are absent are left out."""
-    there = set(engine.columns(table))
-    tasks = {n: t for n, t in plan.schema.tasks.items() if t.table == table and there.issuperset(plan.reads[n])}
+    """Read the labels of new rows as frozen layouts say; tasks whose label columns are not `given` are left out."""
+    tasks = {n: t for n, t in plan.schema.tasks.items() if t.table == table and given.issuperset(plan.reads[n])}
     found = Examples(layouts={n: layouts[n] for n in tasks})
     values, observed = _evaluate(engine, plan.schema, table, tasks, keys)
     none = np.zeros(engine.count(table), dtype=np.uint8)

@@ -122,6 +122,9 @@ def encode_label(layout: TaskLayout, task: Task, values: pa.Array, observed: Boo
         place = pc.index_in(texts(values), value_set=known).fill_null(-1).to_numpy(zero_copy_only=False)
         kept = observed & (place >= 0)
         return np.where(kept, place, np.nan).astype(np.float32)[:, None], int((observed & (place < 0)).sum())
+    if not observed.any():
+        # Where nothing is known, a column does not even say that it would hold lists.
+        return np.full((len(values), layout.label_width), np.nan, np.float32), 0
     _need_list(layout.name, task, values)
     sizes = np.where(observed, pc.list_value_length(values).fill_null(0).to_numpy(zero_copy_only=False), 0)
     inner = texts(pc.if_else(pa.array(observed), values, pa.scalar(None, values.type)).flatten())

@@ -89,6 +89,15 @@ def test_lists_that_start_in_the_middle_of_an_array() -> None:
     assert _same(_fit("multilabel", words, None, "|")[1], labels)
 
 
+@pytest.mark.parametrize("values", [pa.nulls(2), pa.nulls(2, pa.int32()), pa.array([None, None], pa.list_(pa.string()))])
+def test_many_labels_of_which_none_is_known(values: pa.Array) -> None:
+    layout, _, _ = _fit("multilabel", [["x", "y"], ["y"]])
+    task = Task(table="t", kind="multilabel", label="y")
+    labels, unseen = encode_label(layout, task, values, np.array([False, False]))
+    assert unseen == 0
+    assert _same(labels, [[np.nan, np.nan]] * 2)
+
+
 def test_more_labels_than_training_had() -> None:
     layout, _, _ = _fit("multilabel", [["x"], ["y"]])
     task = Task(table="t", kind="multilabel", label="y")

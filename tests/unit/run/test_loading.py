@@ -47,6 +47,24 @@ def test_ids_never_seen_are_ordinary(run: Run) -> None:
     assert np.isfinite(run.predict(rows, "ratings")["stars"].to_numpy()).all()
 
 
+@pytest.mark.parametrize("kind", [None, pa.null(), pa.string()])
+def test_the_label_of_a_table_need_not_be_there(run: Run, films: Path, kind: pa.DataType | None) -> None:
+    rows = pq.read_table(films / "films.parquet").slice(0, 7)
+    bare = rows.drop_columns(["genres"])
+    if kind is not None:
+        bare = bare.append_column("genres", pa.nulls(7, kind))
+    scores, with_labels = run.predict(bare, "films"), run.predict(rows, "films")
+    assert scores.column_names == with_labels.column_names
+    np.testing.assert_allclose(scores["genre.drama"].to_numpy(), with_labels["genre.drama"].to_numpy(), rtol=1e-5)
+
+
+def test_a_column_of_no_labels_is_no_label(run: Run, films: Path, tmp_path: Path) -> None:
+    rows = pq.read_table(films / "films.parquet").drop_columns(["genres"])
+    pq.write_table(rows.append_column("genres", pa.nulls(rows.num_rows)), tmp_path / "films.parquet")
+    with pytest.raises(DataError, match="should hold the labels of at least one task"):
+        evaluate(run.folder, tmp_path / "films.parquet", "films")
+
+
 def test_rows_of_no_table_are_refused(run: Run) -> None:
     with pytest.raises(DataError, match="should hold the columns of one of the tables"):
         run.predict(pa.table({"x": [1]}))
