@@ -51,8 +51,7 @@ def apply(
     Args:
         prepared: what training used.
         table: the table the rows belong to.
-        rows: the rows, with the columns of the table's features and keys, save a key that is to be found and features that
-            no task on this table sees, such as the columns of its labels.
+        rows: the rows, with the columns of the table's features and keys, save a key to be found and its tasks' labels.
         texts: reads text features.
         media: reads pictures and sounds.
         files: what relative paths of pictures and sounds start from; no file is read where not said.
@@ -68,9 +67,7 @@ def apply(
     if table not in plan.schema.tables:
         known = list(plan.schema.tables)
         raise RecipeError(f"There should be a table `{table}`; this recipe has {known}.{nearest(table, known)}")
-    frozen, given = prepared.layout.tables[table], frozenset(rows.column_names)
-    for column in sorted(_hidden(prepared.layout, table) - given):
-        rows = rows.append_column(column, pa.nulls(rows.num_rows))
+    frozen, given, rows = prepared.layout.tables[table], {*rows.column_names}, _with_hidden(prepared.layout, table, rows)
     with Engine(Path()) as engine:
         engine.add(table, rows)
         keys = _keys(engine, prepared, table)
@@ -100,8 +97,8 @@ def apply(
     )
 
 
-def _hidden(layout: Layout, table: str) -> set[str]:
-    """Return the columns of features that every task on a table is kept from seeing in the table's own rows."""
+def _with_hidden(layout: Layout, table: str, rows: pa.Table) -> pa.Table:
+    """Add the missing columns of features that every task on a table is kept from seeing in the table's own rows."""
     own = [role for role, keys in layout.paths.get(table, {}).items() if not keys]
     seen = [
         {f"{role}/{f.name}" for role in own if role in group.roles for f in layout.tables[table].features} - {*group.hidden}
@@ -109,7 +106,10 @@ def _hidden(layout: Layout, table: str) -> set[str]:
         if group.table == table
     ]
     names = {f.name for f in layout.tables[table].features if f.target is None}
-    return {name.partition(".")[2] for name in names if not any(f"{role}/{name}" in some for some in seen for role in own)}
+    hidden = {name.partition(".")[2] for name in names if not any(f"{role}/{name}" in some for some in seen for role in own)}
+    for column in sorted(hidden - {*rows.column_names}):
+        rows = rows.append_column(column, pa.nulls(rows.num_rows))
+    return rows
 
 
 def _packing(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import final
 
@@ -87,10 +87,10 @@ def apply_examples(
     table: str,
     keys: Mapping[str, Ints],
     layouts: Mapping[str, TaskLayout],
-    given: frozenset[str],
+    given: Set[str],
 ) -> Examples:
     """Read the labels of new rows as frozen layouts say; tasks whose label columns are not `given` are left out."""
-    tasks = {n: t for n, t in plan.schema.tasks.items() if t.table == table and given.issuperset(plan.reads[n])}
+    tasks = {n: t for n, t in plan.schema.tasks.items() if t.table == table and given >= {*plan.reads[n]}}
     found = Examples(layouts={n: layouts[n] for n in tasks})
     values, observed = _evaluate(engine, plan.schema, table, tasks, keys)
     none = np.zeros(engine.count(table), dtype=np.uint8)
