@@ -34,6 +34,15 @@ class HistoryEncoder(nn.Module, ABC):
     ) -> Float[Tensor, "B W"]:
         """Pool the items; `query` is the candidate that is asked about, where the task may see it."""
 
+    def of_one(
+        self, items: Float[Tensor, "1 L W"], mask: Bool[Tensor, "1 L"], queries: Float[Tensor, "B W"] | None
+    ) -> Float[Tensor, "_ W"]:
+        """Pool what one person had for many candidates: one vector each, or one for all where the candidate is not read."""
+        if queries is None:
+            return self(items, mask, None)
+        many = queries.shape[0]
+        return self(items.expand(many, -1, -1), mask.expand(many, -1), queries)
+
     def __call__(
         self, items: Float[Tensor, "B L W"], mask: Bool[Tensor, "B L"], query: Float[Tensor, "B W"] | None
     ) -> Float[Tensor, "B W"]:
@@ -96,6 +105,20 @@ class Attention(HistoryEncoder):
         pooled: Tensor = torch.bmm(weights[:, None].to(items.dtype), items).flatten(1)
         return pooled
 
+    def of_one(
+        self, items: Float[Tensor, "1 L W"], mask: Bool[Tensor, "1 L"], queries: Float[Tensor, "B W"] | None
+    ) -> Float[Tensor, "_ W"]:
+        """Pool by attention; what the items say to any candidate is computed once, and all candidates take one product."""
+        if queries is None:
+            return self(items, mask, None)
+        had = items[0]
+        units = (self.of_both * had[:, None]).flatten(0, 1)
+        told = (had @ self.of_item.T).flatten() + nn.functional.linear(queries, units)
+        hidden = (told.unflatten(1, (had.shape[0], -1)) + self.of_query(queries)[:, None]).relu()
+        scores = self.score(hidden).flatten(1).float() + self.age.index_select(0, _ages(items, len(self.age)))
+        weights = torch.softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), dim=1) * mask
+        return weights @ had
+
 
 @final
 class GRU(HistoryEncoder):
@@ -127,6 +150,8 @@ class GRU(HistoryEncoder):
         """Pool by recurrence; padding is never read, so the result does not depend on how much of it there is."""
         if items.shape[0] == 0 or items.shape[1] == 0:
             return items.new_zeros(items.shape[0], items.shape[2])
+        if torch.compiler.is_exporting():
+            return self._unrolled(items, mask)
         order = mask.int().argsort(dim=1, descending=True, stable=True)
         packed = nn.utils.rnn.pack_padded_sequence(
             items.gather(1, order[:, :, None].expand_as(items)),
@@ -135,6 +160,28 @@ class GRU(HistoryEncoder):
             enforce_sorted=False,
         )
         state: Tensor = self.unit(packed)[1][-1]
+        return state * mask.any(1)[:, None]
+
+    def of_one(
+        self, items: Float[Tensor, "1 L W"], mask: Bool[Tensor, "1 L"], queries: Float[Tensor, "B W"] | None
+    ) -> Float[Tensor, "_ W"]:
+        """Pool by recurrence, once for all candidates."""
+        return self(items, mask, None)
+
+    def _unrolled(self, items: Float[Tensor, "B L W"], mask: Bool[Tensor, "B L"]) -> Float[Tensor, "B W"]:
+        """Do the same step by step, for graphs that know no packed sequences; padding leaves the state as it is."""
+        told: list[Tensor] = list(items.unbind(1))
+        state = items[:, 0] * 0
+        for layer in range(self.unit.num_layers):
+            of_item, of_state, item_bias, state_bias = self.unit.all_weights[layer]
+            state = items[:, 0] * 0
+            for place, item in enumerate(told):
+                reset, update, new = nn.functional.linear(item, of_item, item_bias).chunk(3, dim=1)
+                reset_too, update_too, new_too = nn.functional.linear(state, of_state, state_bias).chunk(3, dim=1)
+                kept = torch.sigmoid(update + update_too)
+                fresh = torch.tanh(new + torch.sigmoid(reset + reset_too) * new_too)
+                state = torch.where(mask[:, place, None], (1 - kept) * fresh + kept * state, state)
+                told[place] = state
         return state * mask.any(1)[:, None]
 
 

@@ -5,7 +5,7 @@ batch ── row encoder per table ──> one vector per role ── concatenat
 predictions and losses
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
 import torch
@@ -122,18 +122,31 @@ class MultiTaskModel(nn.Module):
         if self._listening(tasks):
             batch = self.encoder.read([batch], {})[0][0]
             vectors = self.hidden(batch)
-        linked = self._linked(vectors)
         for name in tasks:
             head = self.head(name)
             if isinstance(head, TokenHead):
-                found[name] = self._token_outputs(name, head, batch, vectors.get(name))
-                continue
-            hidden = vectors[name]
+                found[name] = self._token_outputs(name, head, batch, vectors.pop(name, None))
+        return found | self.predict(vectors, lambda name, said: self.ruling.enforce(name, said, batch) if enforced else said)
+
+    def predict(
+        self, vectors: Mapping[str, Float[Tensor, "B H"]], enforce: Callable[[str, Tensor], Tensor]
+    ) -> dict[str, Float[Tensor, "B P"]]:
+        """Predict tasks from their vectors: probabilities or values; for two-tower tasks the query's place.
+
+        Args:
+            vectors: task -> its vector from the body; those of everything it is given have to be there too.
+            enforce: takes what rules forbid out of a task's predictions.
+        """
+        found: dict[str, Tensor] = {}
+        linked = self._linked(vectors)
+        for name, hidden in vectors.items():
+            head = self.head(name)
+            assert not isinstance(head, TokenHead)
             if isinstance(head, TwoTower):
                 found[name] = head.query(hidden).float()
             else:
-                found[name] = head.predict(linked[name].output if name in linked else head(hidden).float())
-                found[name] = self.ruling.enforce(name, found[name], batch) if enforced else found[name]
+                said = head.predict(linked[name].output if name in linked else head(hidden).float())
+                found[name] = enforce(name, said)
         self.chain.bound(found, self._chained())
         return found
 

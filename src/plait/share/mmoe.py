@@ -94,7 +94,7 @@ class MMoE(Sharing):
             shared = mix(bank(self.experts, joint), weigh(self.gate, joint))[0]
             return part(shared).expand(len(tasks), -1, -1)
         weights = weigh([self.gate[task] for task in tasks], part(alias(joint)))
-        if self.sparse and not self.training and not joint.is_meta:
+        if self.sparse and not self.training and not joint.is_meta and not torch.compiler.is_exporting():
             run = (weights > 0).any(0).any(0).nonzero().flatten().tolist() or [0]
             return mix(part(bank([self.experts[number] for number in run], joint)), weights[:, :, run])
         experts = part(bank(self.experts, joint))

@@ -98,9 +98,12 @@ class STAR(Sharing):
         """Sort by domain, run each domain's rows through its layers, and put them back in place."""
         if x.is_meta:  # There are shapes only, and no domains to sort by.
             return self._network(x, 0, [layer.parts() for layer in self._layers()])
+        parts = [layer.parts() for layer in self._layers()]
+        if torch.compiler.is_exporting():  # A graph cannot branch on what it reads, so all domains are computed.
+            every = torch.stack([self._network(x, domain, parts) for domain in range(len(parts[0][0]) + 1)], dim=1)
+            return every.gather(1, domains[:, None, None].expand(-1, 1, every.shape[2]))[:, 0]
         order = domains.argsort(stable=True)
         counts = torch.bincount(domains).tolist()
-        parts = [layer.parts() for layer in self._layers()]
         rows = torch.split(x.index_select(0, order), counts or [0])
         found = [self._network(some, domain, parts) for domain, some in enumerate(rows) if len(some) or not counts]
         back = torch.empty_like(order).index_copy_(0, order, torch.arange(len(order), device=order.device))
