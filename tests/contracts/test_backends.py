@@ -38,3 +38,35 @@ class TestEager(Films):
         from plait.export.eager import EagerBackend
 
         return EagerBackend(self.run)
+
+
+class TestOnnx(Films):
+    @pytest.fixture(autouse=True)
+    def _exported(self, films_run: Run) -> None:
+        from plait.export.command import export
+
+        self.folder = films_run.folder.parent / "bundle"
+        if not self.folder.exists():
+            export(films_run, self.folder)
+
+    def made(self) -> Backend:
+        from plait.export.bundle import load_bundle
+
+        return load_bundle(self.folder).backend
+
+    def test_added_items_are_scored_as_the_run_scores_them(self) -> None:
+        import torch
+
+        from plait.export.backend import Asker
+        from plait.export.eager import EagerBackend
+
+        bundle, run = self.made(), EagerBackend(self.run)
+        numbers = bundle.add(self.new_items())
+        assert run.add(self.new_items()) == numbers
+        items = torch.tensor([1, *numbers, 7])
+        for asker in (Asker(3), Asker(0, (numbers[1], 2, 5)), Asker(7, ())):
+            for name, scores in run.rank(asker, items).items():
+                torch.testing.assert_close(bundle.rank(asker, items)[name], scores, atol=1e-5, rtol=1e-5)
+        places, meant = bundle.places(), run.places()
+        assert places is not None and meant is not None
+        torch.testing.assert_close(places, meant, atol=1e-5, rtol=1e-5)

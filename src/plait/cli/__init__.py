@@ -17,6 +17,7 @@ from typing import TextIO
 from plait.cli import job  # noqa: F401
 from plait.cli import look  # noqa: F401
 from plait.cli import encoders  # noqa: F401
+from plait.cli import exporting  # noqa: F401
 from plait.cli import serving  # noqa: F401
 from plait.cli import benches  # noqa: F401
 

@@ -114,7 +114,8 @@ class Attention(HistoryEncoder):
         had = items[0]
         units = (self.of_both * had[:, None]).flatten(0, 1)
         told = (had @ self.of_item.T).flatten() + nn.functional.linear(queries, units)
-        hidden = (told.unflatten(1, (had.shape[0], -1)) + self.of_query(queries)[:, None]).relu()
+        size = self.of_item.shape[0]
+        hidden = (told.view(-1, had.shape[0], size) + self.of_query(queries)[:, None]).relu()
         scores = self.score(hidden).flatten(1).float() + self.age.index_select(0, _ages(items, len(self.age)))
         weights = torch.softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), dim=1) * mask
         return weights @ had

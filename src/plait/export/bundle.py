@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from plait.export.eager import EagerBackend
-from plait.run.manifest import NAME
+from plait.export.onnx_backend import OnnxBackend
+from plait.export.serving import NAME as SERVING
+from plait.export.serving import read_serving
+from plait.export.write import RUN
+from plait.run.manifest import NAME, check_manifest, sha256
 from plait.run.run import Run
 
 if TYPE_CHECKING:
@@ -44,12 +48,23 @@ def load_bundle(folder: Path | str) -> Bundle:
     """Load what is served, every file compared with its SHA-256.
 
     Args:
-        folder: a run, which is scored by its model.
+        folder: a bundle; or a run, which is scored by its model.
 
     Raises:
         RunError: there is no such folder, or it is not finished.
-        CorruptError: a file is missing or altered.
+        CorruptError: a file is missing or altered, or leads out of the folder.
     """
-    run = Run(Path(folder))
-    files: dict[str, str] = json.loads((run.folder / NAME).read_text(encoding="utf-8"))["files"]
-    return Bundle(run, EagerBackend(run), files)
+    place = Path(folder)
+    if not (place / SERVING).exists():
+        run = Run(place)
+        return Bundle(run, EagerBackend(run), _files(place))
+    check_manifest(place)
+    serving = read_serving(place)
+    run = Run(place / RUN)
+    backend = OnnxBackend(run, place, serving, sha256(place / NAME))
+    return Bundle(run, backend, _files(place), serving.formula)
+
+
+def _files(folder: Path) -> dict[str, str]:
+    files: dict[str, str] = json.loads((folder / NAME).read_text(encoding="utf-8"))["files"]
+    return files

@@ -1,5 +1,6 @@
 """Examples that are in no table: a user with each of some items, scored for every task in one batch."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
@@ -16,7 +17,7 @@ from plait.model import MultiTaskModel
 from plait.run.outcomes import Scorer
 from plait.run.run import Run
 
-__all__ = ["Pairs", "Seen"]
+__all__ = ["Pairs", "Seen", "blank"]
 
 
 @final
@@ -94,16 +95,21 @@ class Pairs:
 
     def _columns(self, table: str, keys: dict[str, Tensor], size: int, pairs: bool | None) -> Columns:
         """Lay out new examples, with the rules about candidates, or about outcomes, or none."""
-        known = self._prepared.tables[table]
-        matrix = torch.zeros(size + 1, known.matrix.shape[1], dtype=torch.int32)
+        columns = blank(self._prepared, table, size)
         for key, rows in keys.items():
-            matrix[1:, known.layout.keys[key]] = rows.int()
-        vectors = {name: vector.new_zeros(size + 1, vector.shape[1]) for name, vector in known.vectors.items()}
-        part = torch.zeros(size + 1, dtype=torch.uint8)
-        words = {name: kept.without_rows(size) for name, kept in known.words.items()}
+            columns.matrix[1:, columns.layout.keys[key]] = rows.int()
         numbers = {key: rows.numpy().astype(np.int32) for key, rows in keys.items()}
         rules = {}
         if pairs is not None:
             with Engine(Path()) as engine:
                 rules = rules_of_rows(self._prepared, table, size, numbers, {}, engine, pairs)
-        return Columns(known.layout, matrix, vectors, {}, {}, part, words=words, rules=rules)
+        return replace(columns, rules=rules)
+
+
+def blank(prepared: Prepared, table: str, size: int) -> Columns:
+    """Lay out examples of which nothing is known, and whose keys lead nowhere."""
+    known = prepared.tables[table]
+    matrix = torch.zeros(size + 1, known.matrix.shape[1], dtype=torch.int32)
+    vectors = {name: vector.new_zeros(size + 1, vector.shape[1]) for name, vector in known.vectors.items()}
+    words = {name: kept.without_rows(size) for name, kept in known.words.items()}
+    return Columns(known.layout, matrix, vectors, {}, {}, torch.zeros(size + 1, dtype=torch.uint8), words=words)

@@ -118,6 +118,14 @@ class Encoder(nn.Module):
         assert isinstance(encoder, RowEncoder)
         return encoder
 
+    def row_width(self, table: str) -> int:
+        """Return the length of the vectors of a table's rows."""
+        return max((stop for _, stop in self._spans[table].values()), default=0)
+
+    def hidden_spans(self, role: Role, group: Group) -> list[tuple[int, int]]:
+        """Return which parts of a role's vectors a group of tasks may not see."""
+        return [span for name, span in self._spans[role.table].items() if f"{role.name}/{name}" in group.hidden]
+
     def block(self, table: str, block: Block, hidden: Collection[str] = ()) -> Float[Tensor, "views B D"]:
         """Encode rows of a table: their columns, and behind them what is known of each.
 
@@ -203,7 +211,7 @@ class Encoder(nn.Module):
 
     def _width(self, role: Role) -> int:
         if role.history is None:
-            return max((stop for _, stop in self._spans[role.table].values()), default=0)
+            return self.row_width(role.table)
         module = self.histories[slot(role.name)]
         assert isinstance(module, HistoryRole)
         return module.width

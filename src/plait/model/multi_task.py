@@ -68,7 +68,7 @@ class MultiTaskModel(nn.Module):
         self.ruling = Ruling(layout.tasks, rules)
         self.own_texts = own_texts
         self.learning = learning or Learning({}, {})
-        self._domains_in = _domain_codes(layout, sharing.domain)
+        self.domains_in = _domain_codes(layout, sharing.domain)
 
     def head(self, task: str) -> Head | TwoTower | TokenHead:
         """Return the head of a task."""
@@ -248,7 +248,7 @@ class MultiTaskModel(nn.Module):
         """Return each example's domain where the body asks for it: 0 where it is unknown, or these tasks may not see it."""
         if self.sharing.domain is None:
             return None
-        for role, place, first in self._domains_in:
+        for role, place, first in self.domains_in:
             if role in batch.roles and role in group.roles and f"{role}/{self.sharing.domain}" not in group.hidden:
                 return (batch.roles[role].codes[:, place].long() - first).clamp(min=0)
         return torch.zeros_like(batch.rows)

@@ -70,13 +70,14 @@ def check_manifest(folder: Path, only: Collection[str] | None = None) -> None:
             f"`{folder}` should be a run folder. Found no such folder. `plait train RECIPE --out {folder}` makes one."
         )
     try:
-        files: dict[str, str] = json.loads((folder / NAME).read_text())["files"]
+        files: dict[str, str] = dict(json.loads((folder / NAME).read_text())["files"])
     except FileNotFoundError:
         unfinished = (folder / "log.jsonl").exists()
         hint = "its training did not finish: run `plait train` again with --resume" if unfinished else "it is no run folder"
         raise RunError(f"`{folder}` should hold `{NAME}`. Found none: {hint}.") from None
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise CorruptError(f"`{folder / NAME}` should be a manifest. Found something else: the file was altered.") from None
+    _stay_inside(folder, [*files])
     files = {name: digest for name, digest in files.items() if only is None or name in only}
     missing = [name for name in files if not (folder / name).is_file()]
     altered = [name for name, digest in files.items() if name not in missing and sha256(folder / name) != digest]
@@ -89,6 +90,17 @@ def check_manifest(folder: Path, only: Collection[str] | None = None) -> None:
         raise CorruptError(
             f"Run `{folder}` should hold the files its manifest lists, byte for byte. Found {found}. "
             f"Copy the run again, or train it again."
+        )
+
+
+def _stay_inside(folder: Path, names: list[str]) -> None:
+    """Make sure that no name of a manifest, and no file that has one, leads out of the folder."""
+    home = folder.resolve()
+    leading = [name for name in names if not (home / name).resolve().is_relative_to(home)]
+    if leading:
+        raise CorruptError(
+            f"`{folder / NAME}` should list files of its own folder. Found {len(leading)} that lie elsewhere, such as "
+            f"`{leading[0]}`. Do not use this folder unless you know who made it."
         )
 
 

@@ -1,0 +1,32 @@
+"""A run as a bundle that serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plait.cli.frame import AsJson, RunArgument, app, give, say
+
+__all__ = ["export"]
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    out: Annotated[Path, typer.Option(help="The bundle folder to write.", metavar="BUNDLE")],
+    formula: Annotated[
+        str | None, typer.Option(help="How the tasks' scores become one when items are ranked: `click^1 * buy^2`.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a run as a bundle that serves fast.  Example: plait export runs/first --out bundles/first
+
+    Rows are encoded once, the model becomes ONNX graphs, and both are compared with the run before anything is written.
+    """
+    from plait.export.command import export_command
+
+    lines, data = export_command(run, out, formula)
+    give(lines, data, as_json)
+    say(f"\nNext: plait serve {out}")

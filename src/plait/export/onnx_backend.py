@@ -1,0 +1,137 @@
+"""Scoring by the graphs of a bundle: row vectors looked up, one run of a graph on one thread."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from plait.data.columns import Prepared
+from plait.data.engine import Engine
+from plait.data.rules.judge import rules_of_rows
+from plait.export.backend import Asker, Backend
+from plait.export.feeding import Feeding
+from plait.export.growth import grown
+from plait.export.onnx_graph import session
+from plait.export.reading import Reading
+from plait.export.rows import Encoding
+from plait.export.serving import Graph, Serving
+from plait.export.shape import shape_of
+from plait.run.run import Run
+
+__all__ = ["OnnxBackend"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What changes, all at once, when items are added."""
+
+    feeding: Feeding
+    prepared: Prepared | None
+    places: Tensor | None
+
+
+@final
+class OnnxBackend(Backend):
+    """Score with ONNX Runtime.
+
+    Args:
+        run: the run inside the bundle.
+        folder: the bundle, whose files were compared with its manifest.
+        serving: what it says of itself.
+        version: SHA-256 of its manifest.
+    """
+
+    def __init__(self, run: Run, folder: Path, serving: Serving, version: str) -> None:
+        self._run = run
+        self.serving = serving
+        self.version = version
+        self.shape = shape_of(run.layout)
+        self._sessions = {name: session(folder / graph.file, graph.data) for name, graph in serving.graphs.items()}
+        rank = serving.graphs.get("rank")
+        self.columns = {} if rank is None else {output.task: output.columns for output in rank.outputs}
+        feeding = Feeding.load(folder, serving)
+        self._state = _State(feeding, None, self._placed(feeding))
+        self._growing, self._judging = Lock(), Lock()
+        self._engine = Engine(Path())
+
+    @property
+    def users(self) -> int:
+        """How many users there are, without row 0."""
+        return 0 if self.shape.users is None else self._run.layout.tables[self.shape.users].rows
+
+    @property
+    def items(self) -> int:
+        """How many items there are, without row 0."""
+        prepared = self._state.prepared
+        if self.shape.items is None:
+            return 0
+        if prepared is None:
+            return self._run.layout.tables[self.shape.items].rows
+        return prepared.tables[self.shape.items].matrix.shape[0] - 1
+
+    def rank(self, asker: Asker, items: Int[Tensor, "C"]) -> dict[str, Float[Tensor, "C _"]]:
+        """Predict every pointwise task of the main pairing; see `Backend.rank`."""
+        pairing = self.pairing()
+        self.check(asker, items)
+        if not len(items):
+            return {name: torch.empty(0, len(columns)) for name, columns in self.columns.items()}
+        rows = items.numpy().astype(np.int64, copy=False)
+        keys = {pairing.user_key: np.array([asker.row]), pairing.item_key: rows}
+        return self._ran("rank", asker, keys) if self.columns else {}
+
+    def query(self, asker: Asker) -> Float[Tensor, "R"] | None:
+        """Place a user; see `Backend.query`."""
+        if "query" not in self._sessions:
+            return None
+        self.check(asker)
+        return next(iter(self._ran("query", asker, {self.pairing().user_key: np.array([asker.row])}).values()))[0]
+
+    def places(self) -> Float[Tensor, "N R"] | None:
+        """Return where the items lie; see `Backend.places`."""
+        return self._state.places
+
+    def add(self, rows: pa.Table) -> list[int]:
+        """Add items; see `Backend.add`. The model of the run encodes them."""
+        pairing = self.pairing()
+        with self._growing:
+            state = self._state
+            prepared, numbers = grown(self._run, state.prepared or self._run.prepared, pairing.items, rows)
+            reading = Reading(self._run.layout, pairing.table, {n: key.fixed for n, key in self.serving.keys.items()})
+            tasks = [*pairing.tasks, *([pairing.retrieval] if pairing.retrieval is not None else [])]
+            more = Encoding(self._run.model, prepared, reading, tasks).of_table(pairing.items, torch.tensor(numbers))
+            feeding = state.feeding.grown(pairing.items, {name: tensor.numpy() for name, tensor in more.items()})
+            self._state = _State(feeding, prepared, self._placed(feeding))
+        return numbers
+
+    def _ran(self, name: str, asker: Asker, keys: dict[str, npt.NDArray[np.int64]]) -> dict[str, Tensor]:
+        graph = self.serving.graphs[name]
+        recent = {} if asker.recent is None or self.shape.history is None else {self.shape.history: asker.recent}
+        fed = self._state.feeding.feed(graph.inputs, keys, recent)
+        rules = [known for known in graph.inputs if known.by == "rule"]
+        if rules:
+            fed |= self._forbidden(graph, keys)
+        found = self._sessions[name].run([output.task for output in graph.outputs], fed)
+        return {output.task: torch.from_numpy(said) for output, said in zip(graph.outputs, found, strict=True)}
+
+    def _forbidden(self, graph: Graph, keys: dict[str, npt.NDArray[np.int64]]) -> dict[str, Any]:
+        """Say which candidates rules about outcomes forbid."""
+        prepared, pairing = self._state.prepared or self._run.prepared, self.pairing()
+        size = max(len(rows) for rows in keys.values())
+        wide = {key: np.broadcast_to(rows, size).astype(np.int32) for key, rows in keys.items()}
+        with self._judging:
+            ruled = rules_of_rows(prepared, pairing.table, size, wide, {}, self._engine, False)
+        return {known.name: ruled[known.tensor].outcome()[1:].numpy() for known in graph.inputs if known.by == "rule"}
+
+    def _placed(self, feeding: Feeding) -> Tensor | None:
+        graph = self.serving.graphs.get("query")
+        if graph is None or self.shape.items is None:
+            return None
+        return torch.from_numpy(feeding.store.every(self.shape.items, f"place:{graph.outputs[0].task}"))

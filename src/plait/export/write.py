@@ -1,0 +1,146 @@
+"""A run → a bundle: graphs, the vectors they look up, the run itself, and a manifest over all of it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, final
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from plait.data.files import file_name
+from plait.errors import RunError
+from plait.export.onnx_graph import LARGEST, traced, write_onnx
+from plait.export.reading import Reading
+from plait.export.rows import Encoding
+from plait.export.scoring import Scoring
+from plait.export.serving import NAME, Graph, History, Key, Output, Serving, Stored
+from plait.export.shape import Shape, shape_of
+from plait.run.manifest import write_file, write_manifest
+from plait.run.run import Run
+from plait.tasks.base import Head
+
+__all__ = ["RUN", "write_bundle"]
+
+RUN: Final = "run"
+"""Where a bundle keeps the run."""
+_NOT_KEPT: Final = ("tensorboard", "phases", "log.jsonl")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What is written of one table."""
+
+    file: str
+    tensors: dict[str, Tensor]
+
+
+def write_bundle(run: Run, folder: Path, formula: str | None = None, largest: int = LARGEST) -> Serving:
+    """Write a bundle's files; the manifest comes last.
+
+    Args:
+        run: the run.
+        folder: a new folder.
+        formula: how the tasks' scores become one.
+        largest: bytes of weights beyond which a graph's lie in a file beside it.
+
+    Raises:
+        RunError: the model cannot be a graph.
+    """
+    shape = shape_of(run.layout)
+    if not shape.pairings:
+        raise RunError(
+            f"`{run.folder}` should be a run whose tasks are about users with items, since a bundle ranks items for users. "
+            "Found none. `plait predict` scores its rows, and `plait serve RUN` shows them."
+        )
+    pairing = shape.pairings[0]
+    reading = Reading(run.layout, pairing.table, {pairing.user_key: True, pairing.item_key: False})
+    retrieved = [pairing.retrieval] if pairing.retrieval is not None else []
+    graphs = {}
+    for name, tasks in (("rank", pairing.tasks), ("query", retrieved)):
+        if tasks:
+            graphs[name] = _graph(run, reading, tasks, folder / f"{name}.onnx", largest)
+    sides = _sides(run, shape, reading, [*pairing.tasks, *retrieved])
+    histories = _histories(run, reading, sides)
+    for side in sides.values():
+        save_file(side.tensors, folder / side.file)
+        (folder / side.file).chmod(0o644)
+    shutil.copytree(run.folder, folder / RUN, ignore=shutil.ignore_patterns(*_NOT_KEPT), copy_function=_link)
+    serving = Serving(
+        plait=version("plait"),
+        table=pairing.table,
+        keys={key: Key(table=reading.target(key), fixed=fixed) for key, fixed in reading.keys.items()},
+        graphs=graphs,
+        tables={
+            table: Stored(file=side.file, rows=run.layout.tables[table].rows)
+            for table, side in sides.items()
+            if side.tensors
+        },
+        histories=histories,
+        formula=formula,
+        versions={name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")},
+    )
+    finish(folder, serving)
+    return serving
+
+
+def finish(folder: Path, serving: Serving) -> None:
+    """Write what a bundle says of itself, then the manifest."""
+    write_file(folder / NAME, serving.model_dump_json(indent=1))
+    write_manifest(folder)
+
+
+def _graph(run: Run, reading: Reading, tasks: list[str], path: Path, largest: int) -> Graph:
+    scoring = Scoring(run.model, run.prepared, reading, tasks)
+    data = write_onnx(traced(scoring), scoring, path, largest)
+    outputs = []
+    for name in tasks:
+        head = run.model.head(name)
+        columns = head.columns if isinstance(head, Head) else []
+        outputs.append(Output(task=name, kind=run.layout.tasks[name].kind, columns=columns))
+    return Graph(file=path.name, data=data, inputs=scoring.inputs, outputs=outputs)
+
+
+def _sides(run: Run, shape: Shape, reading: Reading, tasks: list[str]) -> dict[str, Side]:
+    """Encode the rows of every table that a graph looks up."""
+    encoding = Encoding(run.model, run.prepared, reading, tasks)
+    names = {shape.users: "users", shape.items: "items"}
+    found = {}
+    for table in encoding.tables():
+        file = names.get(table) or f"rows-{file_name(table)}"
+        found[table] = Side(f"{file}.safetensors", encoding.of_table(table))
+    return found
+
+
+def _histories(run: Run, reading: Reading, sides: dict[str, Side]) -> dict[str, History]:
+    """Lay down who had what, by the rows that the examples' keys lead to."""
+    found = {}
+    for role in reading.histories():
+        key = reading.key(role.name)
+        assert key is not None and role.history is not None
+        events, table = run.prepared.histories[role.history], reading.target(key)
+        rows = torch.arange(run.layout.tables[table].rows + 1)
+        for further in reading.further(role.name):
+            columns = run.prepared.tables[table]
+            rows = columns.matrix[:, columns.layout.keys[further]].index_select(0, rows).long()
+            table = columns.layout.targets[further]
+        side = sides[reading.target(key)]
+        items, spans = f"had:{role.name}", f"spans:{role.name}"
+        side.tensors[items] = events.items.clone().contiguous()
+        side.tensors[spans] = events.now.index_select(0, rows).contiguous()
+        found[role.name] = History(file=side.file, items=items, spans=spans, last=events.last)
+    return found
+
+
+def _link(source: str, target: str) -> str:
+    """Give a file a second name where the file system can, else copy it."""
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)
+    return target

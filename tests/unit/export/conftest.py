@@ -1,0 +1,31 @@
+"""A small shop, trained and exported once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plait.run.run import Run
+
+
+@pytest.fixture(scope="session")
+def films_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    from support.films import trained, write_films
+
+    folder = tmp_path_factory.mktemp("films")
+    recipe = write_films(folder)
+    recipe["tasks"]["love"] = {"table": "ratings", "kind": "binary", "label": "stars >= 5", "given": "like"}
+    return trained(recipe, folder)
+
+
+@pytest.fixture(scope="session")
+def films_bundle(films_run: Run) -> Path:
+    from plait.export.command import export
+
+    folder = films_run.folder.parent / "bundle"
+    export(films_run, folder, formula="like^1")
+    return folder

@@ -1,0 +1,113 @@
+"""Every body, every history and every kind of task says the same from row vectors as from rows, and can be a graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+if TYPE_CHECKING:
+    from plait.run.run import Run
+
+BODIES: dict[str, dict[str, Any]] = {
+    "separate": {},
+    "shared_bottom": {},
+    "cross_stitch": {},
+    "mtan": {},
+    "adapters": {},
+    "mmoe": {},
+    "ple": {},
+    "adatt": {},
+    "stem": {},
+    "home": {},
+    "snr": {},
+    "pepnet": {"domain_features": ["users.town"], "personal_features": ["users.user_id", "films.film_id"]},
+    "star": {"domain": "users.town"},
+}
+CHANGES: dict[str, dict[str, Any]] = {
+    **{name: {"sharing": {"kind": name, **more}} for name, more in BODIES.items()},
+    "star by item": {"sharing": {"kind": "star", "domain": "films.film_id"}},
+    "one gate": {"sharing": {"kind": "mmoe", "gate": "one"}},
+    "few experts": {"sharing": {"kind": "mmoe", "experts": 4, "gate": "dselect_k"}},
+    "chosen per example": {"sharing": {"kind": "mmoe", "experts": 4, "gate": {"kind": "dselect_k", "per_example": True}}},
+    "gru": {"history": {"kind": "gru", "layers": 2}},
+    "transformer": {"history": {"kind": "transformer", "heads": 2}},
+    "piecewise": {"numbers": "piecewise"},
+}
+
+
+def _changed(run: Run, changes: dict[str, Any]) -> Any:
+    """Build the run's model with other settings and drawn weights, so that nothing stands at zero."""
+    from plait.recipe import Recipe
+    from plait.run.build import build_model
+
+    settings = run.recipe.model_dump(mode="json")
+    settings["model"] |= changes
+    torch.manual_seed(0)
+    model = build_model(Recipe.model_validate(settings), run.layout, None)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    return model.eval()
+
+
+def _fed(run: Run, model: Any, reading: Any, scoring: Any, keys: dict[str, Any]) -> list[torch.Tensor]:
+    from plait.export.feeding import Feeding
+    from plait.export.rows import Encoding
+    from plait.export.store import Store
+
+    encoding = Encoding(model, run.prepared, reading, [*scoring.tasks])
+    tables = {table: {n: t.numpy() for n, t in encoding.of_table(table).items()} for table in encoding.tables()}
+    events = run.prepared.histories
+    feeding = Feeding(
+        Store(tables),
+        {name: known.items.numpy() for name, known in events.items()},
+        {name: known.now.numpy().astype(np.int64) for name, known in events.items()},
+        {name: known.last for name, known in events.items()},
+    )
+    found = feeding.feed(scoring.inputs, keys, {})
+    return [torch.from_numpy(found[known.name]) for known in scoring.inputs]
+
+
+@pytest.mark.parametrize("changes", list(CHANGES))
+def test_it_says_the_same_from_row_vectors(films_run: Run, changes: str) -> None:
+    from plait.export.onnx_graph import traced
+    from plait.export.pairs import Pairs
+    from plait.export.reading import Reading
+    from plait.export.scoring import Scoring
+    from plait.export.shape import shape_of
+
+    model = _changed(films_run, CHANGES[changes])
+    pairing = shape_of(films_run.layout).pairings[0]
+    reading = Reading(films_run.layout, pairing.table, {pairing.user_key: True, pairing.item_key: False})
+    items = torch.arange(31)
+    assert pairing.retrieval is not None
+    for tasks in (pairing.tasks, [pairing.retrieval]):
+        scoring = Scoring(model, films_run.prepared, reading, tasks).eval()
+        graph = traced(scoring).module()
+        for user in (0, 1, 7, 40):
+            keys = {pairing.user_key: torch.full_like(items, user), pairing.item_key: items}
+            meant = Pairs(model, films_run.prepared).outputs(pairing.table, keys, tasks)
+            rows = {pairing.user_key: np.array([user]), pairing.item_key: items.numpy()}
+            fed = _fed(films_run, model, reading, scoring, rows)
+            with torch.no_grad():
+                plain, traced_ = scoring(*fed), graph(*fed)
+            for name, one, other in zip(tasks, plain, traced_, strict=True):
+                torch.testing.assert_close(one.expand_as(meant[name]), meant[name], atol=2e-5, rtol=2e-5)
+                torch.testing.assert_close(other.expand_as(meant[name]), meant[name], atol=2e-5, rtol=2e-5)
+
+
+def test_what_reads_the_user_is_computed_once(films_run: Run) -> None:
+    from plait.export.onnx_graph import traced
+    from plait.export.reading import Reading
+    from plait.export.scoring import Scoring
+
+    model = _changed(films_run, {"sharing": {"kind": "mmoe", "experts": 3, "expert": [16, 8]}})
+    reading = Reading(films_run.layout, "ratings", {"user_id": True, "film_id": False})
+    graph = traced(Scoring(model, films_run.prepared, reading, ["like"])).graph
+    width = model.encoder.width
+    read = [node.args[0].meta["val"].shape for node in graph.nodes if node.target is torch.ops.aten.linear.default]
+    assert not any(shape[-1] == width for shape in read), "no product should read the whole joint input"
+    assert sum(shape[0] == 1 for shape in read) >= 4, "three experts and a gate read the user once"
