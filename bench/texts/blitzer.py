@@ -26,6 +26,7 @@ RECIPE: Final[dict[str, Any]] = {
     },
     "split": {"by": "column", "column": "part", "valid": 0.0},
     "model": {
+        "vector_width": 384,
         "sharing": {"kind": "shared_bottom", "layers": [256]},
         "tower": [],
         "text": {"tune": "lora", "max_tokens": 256, "learning_rate": 1e-3},

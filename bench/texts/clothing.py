@@ -42,12 +42,13 @@ RECIPE: Final[dict[str, Any]] = {
     },
     "split": {"by": "column", "column": "part", "valid": 0.0},
     "model": {
+        "vector_width": 384,
         "sharing": {"kind": "shared_bottom", "layers": [256]},
         "tower": [],
-        "text": {"tune": "lora", "max_tokens": 64, "learning_rate": 1e-3},
+        "text": {"tune": "full", "max_tokens": 64, "learning_rate": 1e-4},
     },
     "balance": "average",
-    "train": {"epochs": 2, "batch": 32, "learning_rate": 1e-3, "warmup": 0.1, "clip": 1.0, "probes": 0, "threads": 1},
+    "train": {"epochs": 2, "batch": 16, "learning_rate": 1e-3, "warmup": 0.1, "clip": 1.0, "probes": 0, "threads": 1},
 }
 """Stars and classes of items are learned too: every shop has them."""
 
@@ -78,4 +79,4 @@ def _ground(name: str, plan: Plan, share: int | None) -> Ground:
     five = pc.equal(found["stars"], 5).cast(pa.int64())
     rows = found.select(["review", "recommended", "stars", "department", "class"]).append_column("five", five)
     rows = rows.append_column("part", pa.array(part)).filter(pa.array(part != "none"))
-    return Ground(name, rows, "review", TASKS, RECIPE, Plain(tokens=64, epochs=2))
+    return Ground(name, rows, "review", TASKS, RECIPE, Plain(tokens=64, batch=16))

@@ -38,6 +38,8 @@ class Model(Settings):
 
     width: int = Field(default=16, ge=1)
     """Length of one embedding."""
+    vector_width: int = Field(default=64, ge=1)
+    """Length to which the vectors of texts, pictures, sounds and given embeddings are projected."""
     numbers: Literal["plain", "piecewise"] = "piecewise"
     """How a number enters: as it is, or by its place between quantiles (piecewise-linear, projected to `width`)."""
     sharing: Annotated[AnySharing, BeforeValidator(short_form)] = MMoE.Settings()
@@ -172,9 +174,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     if path.is_dir():
-        raise RecipeError(
-            f"`{path}` should be a recipe file. Found a folder. `plait init {path}` writes a recipe for its tables."
-        )
+        raise RecipeError(f"`{path}` should be a recipe file. Found a folder; `plait init {path}` writes a recipe for it.")
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except FileNotFoundError:
@@ -185,9 +185,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise RecipeError(f"Recipe `{path}` should be YAML. {_no_yaml(error)}") from None
     if not isinstance(values, dict):
-        raise RecipeError(
-            f"Recipe `{path}` should hold keys such as `name`, `tables`, `tasks`. Found {type(values).__name__}."
-        )
+        raise RecipeError(f"Recipe `{path}` should hold keys such as `name` and `tables`. Found {type(values).__name__}.")
     return values
 
 

@@ -54,7 +54,11 @@ def build_model(recipe: Recipe, layout: Layout, encoder: Path | None = None) -> 
 def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskModel:
     chosen = recipe.model
     settings = RowEncoder.Settings(
-        width=chosen.width, numbers=chosen.numbers, sound_width=chosen.audio.width, fusion=chosen.fusion
+        width=chosen.width,
+        numbers=chosen.numbers,
+        vector_width=chosen.vector_width,
+        sound_width=chosen.audio.width,
+        fusion=chosen.fusion,
     )
     read = {role.table for role in layout.roles} | {t.target for t in layout.tasks.values() if t.target is not None}
     known = [f for name in layout.tables if name in read for f in layout.tables[name].features if f.target is not None]
