@@ -174,7 +174,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     if path.is_dir():
-        raise RecipeError(f"`{path}` should be a recipe file. Found a folder; `plait init {path}` writes a recipe for it.")
+        raise RecipeError(f"`{path}` should be a recipe file. Found a folder. `plait init {path}` writes a recipe for it.")
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except FileNotFoundError:
@@ -185,7 +185,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise RecipeError(f"Recipe `{path}` should be YAML. {_no_yaml(error)}") from None
     if not isinstance(values, dict):
-        raise RecipeError(f"Recipe `{path}` should hold keys such as `name` and `tables`. Found {type(values).__name__}.")
+        raise RecipeError(f"`{path}` should hold keys such as `name`, `tables`, `tasks`. Found {type(values).__name__}.")
     return values
 
 
