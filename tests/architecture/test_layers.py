@@ -37,9 +37,9 @@ HEAVY: dict[str, set[str]] = {
     "fastapi": {"serve/http/", "serve/page_routes.py"},
     "uvicorn": {"serve/http/server.py"},
     "tensorboard": {"train/board.py"},
-    "onnx": {"export/onnx_graph.py"},
+    "onnx": {"export/onnx_graph.py", "export/int8.py"},
     "onnx_ir": {"export/onnx_graph.py"},
-    "onnxruntime": {"export/onnx_graph.py"},
+    "onnxruntime": {"export/onnx_graph.py", "export/int8.py"},
     "pandas": set(),
 }
 

@@ -40,20 +40,28 @@ class TestEager(Films):
         return EagerBackend(self.run)
 
 
-class TestOnnx(Films):
+class Exported(Films):
+    int8 = False
+
     @pytest.fixture(autouse=True)
     def _exported(self, films_run: Run) -> None:
         from plait.export.command import export
 
-        self.folder = films_run.folder.parent / "bundle"
+        self.folder = films_run.folder.parent / ("int8" if self.int8 else "bundle")
         if not self.folder.exists():
-            export(films_run, self.folder)
+            export(films_run, self.folder, int8=self.int8, loss=1.0)
 
     def made(self) -> Backend:
         from plait.export.bundle import load_bundle
 
         return load_bundle(self.folder).backend
 
+
+class TestInt8(Exported):
+    int8 = True
+
+
+class TestOnnx(Exported):
     def test_added_items_are_scored_as_the_run_scores_them(self) -> None:
         import torch
 

@@ -19,6 +19,12 @@ def export(
     formula: Annotated[
         str | None, typer.Option(help="How the tasks' scores become one when items are ranked: `click^1 * buy^2`.")
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Products and vectors in whole numbers of 8 bits; says what that costs.")
+    ] = False,
+    loss: Annotated[
+        float, typer.Option(help="Which share of a task's metric may be lost by making the bundle smaller.", min=0, max=1)
+    ] = 0.01,
     as_json: AsJson = False,
 ) -> None:
     """Write a run as a bundle that serves fast.  Example: plait export runs/first --out bundles/first
@@ -27,6 +33,6 @@ def export(
     """
     from plait.export.command import export_command
 
-    lines, data = export_command(run, out, formula)
+    lines, data = export_command(run, out, formula, int8=int8, loss=loss)
     give(lines, data, as_json)
     say(f"\nNext: plait serve {out}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from plait.errors import RecipeError, RunError
 from plait.export.bundle import load_bundle
+from plait.export.compress import bytes_of, check_loss, quantise, table
 from plait.export.eager import EagerBackend
 from plait.export.parity import CLOSE, difference
 from plait.export.serving import Serving
@@ -16,17 +17,19 @@ from plait.run.run import Run, load
 __all__ = ["export", "export_command"]
 
 
-def export(run: Run, out: Path, *, formula: str | None = None) -> Serving:
+def export(run: Run, out: Path, *, formula: str | None = None, int8: bool = False, loss: float = 0.01) -> Serving:
     """Write a bundle; it appears whole, or not at all.
 
     Args:
         run: the run.
         out: a new folder.
         formula: how the tasks' scores become one, such as `click^1 * buy^2`.
+        int8: turn products and vectors into whole numbers of 8 bits.
+        loss: which share of a task's metric may be lost by that.
 
     Raises:
         RecipeError: there is something in `out`.
-        RunError: the run cannot be exported, or the bundle says something else than the run.
+        RunError: the run cannot be exported, the bundle says something else than the run, or more is lost.
     """
     _make_room(out)
     part = out.with_name(out.name + ".part")
@@ -36,6 +39,9 @@ def export(run: Run, out: Path, *, formula: str | None = None) -> Serving:
         serving = write_bundle(run, part, formula)
         serving = serving.model_copy(update={"difference": _compare(part, run)})
         finish(part, serving)
+        if int8:
+            serving = quantise(run, part, serving)
+            check_loss(serving.compared, loss)
         if out.exists():
             out.rmdir()
         part.rename(out)
@@ -44,20 +50,23 @@ def export(run: Run, out: Path, *, formula: str | None = None) -> Serving:
     return serving
 
 
-def export_command(folder: Path, out: Path, formula: str | None) -> tuple[list[str], object]:
+def export_command(
+    folder: Path, out: Path, formula: str | None, *, int8: bool = False, loss: float = 0.01
+) -> tuple[list[str], object]:
     """Export a run folder.
 
     Returns:
         Lines for people, and the same as data.
     """
-    serving = export(load(folder), out, formula=formula)
-    size = sum(path.stat().st_size for path in out.iterdir() if path.suffix in (".onnx", ".safetensors", ".data"))
+    serving = export(load(folder), out, formula=formula, int8=int8, loss=loss)
+    size = bytes_of(out, serving)
     graphs = ", ".join(graph.file for graph in serving.graphs.values())
     tables = ", ".join(f"{stored.rows:,} rows of {name}" for name, stored in serving.tables.items())
     lines = [
         f"{out}: {graphs}; {tables} encoded once; {size / 1e6:,.1f} MB beside the run",
-        f"scores as the run's: at most {serving.difference:.1e} apart on real rows",
+        f"scores as the run's: at most {serving.difference:.1e} apart on real rows{', in fp32' if int8 else ''}",
     ]
+    lines += ["", *table(serving.compared)] if serving.compared else []
     return lines, {"out": str(out), "bytes": size, **serving.model_dump(mode="json", exclude={"graphs"})}
 
 

@@ -111,15 +111,24 @@ class OnnxBackend(Backend):
             self._state = _State(feeding, prepared, self._placed(feeding))
         return numbers
 
+    def fed(self, name: str, asker: Asker, items: Int[Tensor, "C"]) -> dict[str, Any]:
+        """Return what a graph is fed for a request."""
+        pairing = self.pairing()
+        rows = items.numpy().astype(np.int64, copy=False)
+        return self._fed(name, asker, {pairing.user_key: np.array([asker.row]), pairing.item_key: rows})
+
     def _ran(self, name: str, asker: Asker, keys: dict[str, npt.NDArray[np.int64]]) -> dict[str, Tensor]:
+        graph = self.serving.graphs[name]
+        found = self._sessions[name].run([output.task for output in graph.outputs], self._fed(name, asker, keys))
+        return {output.task: torch.from_numpy(said) for output, said in zip(graph.outputs, found, strict=True)}
+
+    def _fed(self, name: str, asker: Asker, keys: dict[str, npt.NDArray[np.int64]]) -> dict[str, Any]:
         graph = self.serving.graphs[name]
         recent = {} if asker.recent is None or self.shape.history is None else {self.shape.history: asker.recent}
         fed = self._state.feeding.feed(graph.inputs, keys, recent)
-        rules = [known for known in graph.inputs if known.by == "rule"]
-        if rules:
+        if any(known.by == "rule" for known in graph.inputs):
             fed |= self._forbidden(graph, keys)
-        found = self._sessions[name].run([output.task for output in graph.outputs], fed)
-        return {output.task: torch.from_numpy(said) for output, said in zip(graph.outputs, found, strict=True)}
+        return fed
 
     def _forbidden(self, graph: Graph, keys: dict[str, npt.NDArray[np.int64]]) -> dict[str, Any]:
         """Say which candidates rules about outcomes forbid."""

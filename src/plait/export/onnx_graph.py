@@ -16,10 +16,11 @@ from plait.errors import CorruptError, RunError
 from plait.export.scoring import Scoring
 
 if TYPE_CHECKING:
+    import onnx
     import onnx_ir as ir
     import onnxruntime
 
-__all__ = ["LARGEST", "example", "session", "traced", "write_onnx"]
+__all__ = ["LARGEST", "example", "folded", "quiet", "session", "session_of", "traced", "whole", "write_onnx"]
 
 LARGEST: Final = 2_000_000_000
 """Bytes of weights beyond which they lie beside the graph: an ONNX file holds at most 2 GiB."""
@@ -41,7 +42,7 @@ def traced(scoring: Scoring) -> torch.export.ExportedProgram:
     """
     shapes = tuple({} if known.fixed else {0: torch.export.Dim.DYNAMIC} for known in scoring.inputs)
     try:
-        with torch.no_grad(), _quiet():
+        with torch.no_grad(), quiet():
             return torch.export.export(scoring.eval(), example(scoring, 7), dynamic_shapes=(shapes,))
     except Exception as error:
         raise RunError(
@@ -64,7 +65,7 @@ def write_onnx(program: torch.export.ExportedProgram, scoring: Scoring, path: Pa
         The names of the files beside it.
     """
     names = [known.name for known in scoring.inputs]
-    with _quiet():
+    with quiet():
         made = torch.onnx.export(
             program, input_names=names, output_names=scoring.tasks, dynamo=True, optimize=True, verbose=False
         )
@@ -98,18 +99,11 @@ def session(path: Path, data: list[str]) -> onnxruntime.InferenceSession:
     Raises:
         CorruptError: the file is no graph, or reads files that it should not.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         if data:
             _check_places(path, data)
         # Read from memory a graph knows no folder, so it can lead to no other file.
-        source: str | bytes = str(path) if data else path.read_bytes()
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        return session_of(str(path) if data else path.read_bytes())
     except CorruptError:
         raise
     except Exception as error:
@@ -117,6 +111,38 @@ def session(path: Path, data: list[str]) -> onnxruntime.InferenceSession:
             f"`{path}` should be an ONNX graph that reads {data or 'no other file'}. Found {type(error).__name__}: "
             f"{str(error)[:200]}. Export the run again."
         ) from error
+
+
+def session_of(source: str | bytes) -> onnxruntime.InferenceSession:
+    """Open a graph, a file or its bytes, on one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def folded(path: Path) -> None:
+    """Compute what is constant in a graph, however large, and write it over."""
+    import onnx
+    import onnx_ir
+    from onnxscript import optimizer
+
+    model = onnx_ir.load(path)
+    optimizer.optimize_ir(model, input_size_limit=LARGEST, output_size_limit=LARGEST)
+    plain = onnx_ir.to_proto(model)
+    # What was noted of shapes before may be of other constants that had the same name.
+    del plain.graph.value_info[:]
+    onnx.save(plain, str(path))
+
+
+def whole(path: Path) -> onnx.ModelProto:
+    """Read a graph with its weights."""
+    import onnx
+
+    return onnx.load(str(path))
 
 
 def _check_places(path: Path, data: list[str]) -> None:
@@ -133,13 +159,14 @@ def _check_places(path: Path, data: list[str]) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what the exporter says of itself from those who export."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+def quiet() -> Iterator[None]:
+    """Keep what exporters say of themselves from those who export."""
+    names = ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnxscript", "onnx_ir", None)
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
-    inner = logging.getLogger("torch.onnx._internal.exporter._registration")
-    levels.append(inner.level)
-    loggers.append(inner)
+    nobody = logging.NullHandler()
+    # Where the root has no handler, the first warning to it would put one there for good.
+    logging.getLogger().addHandler(nobody)
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
@@ -147,5 +174,6 @@ def _quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
+        logging.getLogger().removeHandler(nobody)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -11,7 +11,7 @@ from plait.errors import CorruptError
 from plait.export.reading import Input
 from plait.schema import Settings
 
-__all__ = ["NAME", "Compared", "Graph", "History", "Key", "Output", "Serving", "Stored", "read_serving"]
+__all__ = ["NAME", "Compared", "Graph", "History", "Key", "Output", "Quality", "Serving", "Stored", "read_serving"]
 
 NAME: Final = "serving.json"
 
@@ -62,6 +62,15 @@ class History(Settings):
     """How many of the newest a graph is fed, padded with row 0 on the left."""
 
 
+class Quality(Settings):
+    """A task's metric on test examples, scored as a service scores them."""
+
+    metric: str
+    value: float | None
+    loss: float | None
+    """Which share of it is lost against the exact bundle, on the same examples; negative where it got better."""
+
+
 class Compared(Settings):
     """One way to make the model smaller or faster, beside the run."""
 
@@ -71,8 +80,8 @@ class Compared(Settings):
     milliseconds: float
     """Median of one request for `candidates` items."""
     candidates: int
-    quality: dict[str, dict[str, float]]
-    """Task -> its metric, and `loss`: how much of it is lost against the run."""
+    quality: dict[str, Quality]
+    """By task."""
 
 
 class Serving(Settings):

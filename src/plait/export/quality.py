@@ -1,0 +1,164 @@
+"""What making a model smaller costs: its test examples scored as a service scores them, beside the exact bundle."""
+
+from __future__ import annotations
+
+from statistics import median
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plait.data.columns import Columns
+from plait.export.backend import Asker, Backend
+from plait.export.serving import Compared, Quality
+from plait.export.shape import Pairing
+from plait.measure import Outcome, gain, quick
+from plait.run.content import metric_of
+from plait.run.run import Run
+from plait.tasks.base import Head, TwoTower
+
+__all__ = ["compared", "outcomes", "requests"]
+
+_EXAMPLES: Final = 3_000
+_CANDIDATES: Final = 200
+_REQUESTS: Final = 60
+_TURNS: Final = 3
+_ALIKE: Final = 1e-5
+
+
+def compared(run: Run, backends: dict[str, Backend], sizes: dict[str, int]) -> list[Compared]:
+    """Set backends side by side: size, time of a request, and every task's metric on test examples.
+
+    Args:
+        run: the run.
+        backends: name -> backend; the first is what the others are compared with.
+        sizes: name -> bytes of its graphs and stored tensors.
+    """
+    times = _times(backends)
+    measured = {name: outcomes(run, backend) for name, backend in backends.items()}
+    exact = next(iter(measured.values()))
+    return [
+        Compared(
+            name=name,
+            bytes=sizes[name],
+            milliseconds=times[name],
+            candidates=min(_CANDIDATES, next(iter(backends.values())).items),
+            quality={task: _quality(run, task, found[task], exact[task]) for task in exact},
+        )
+        for name, found in measured.items()
+    ]
+
+
+def requests(backend: Backend, count: int = _REQUESTS) -> list[tuple[Asker, Tensor]]:
+    """Draw requests: a user with candidates, from a seed."""
+    draw = torch.Generator().manual_seed(17)
+    size = min(_CANDIDATES, backend.items)
+    return [
+        (
+            Asker(int(torch.randint(0, backend.users + 1, (), generator=draw))),
+            torch.randperm(backend.items, generator=draw)[:size] + 1,
+        )
+        for _ in range(count)
+    ]
+
+
+def outcomes(run: Run, backend: Backend, most: int = _EXAMPLES) -> dict[str, Outcome]:
+    """Score test examples one by one, as a service would have been asked: with what their users had by then.
+
+    Args:
+        run: the run.
+        backend: what scores.
+        most: examples of each task at most, at even distances.
+    """
+    pairing = backend.pairing()
+    columns = run.prepared.tables[pairing.table]
+    names = [*pairing.tasks, *([pairing.retrieval] if pairing.retrieval is not None else [])]
+    rows = {name: _some(run.prepared.rows(name, "test"), most) for name in names}
+    said: dict[int, dict[str, Tensor]] = {}
+    for row in sorted({row for name in pairing.tasks for row in rows[name].tolist()}):
+        item = columns.matrix[row, columns.layout.keys[pairing.item_key]].long()[None]
+        said[row] = backend.rank(_asker(run, backend, pairing, row), item)
+    found = {}
+    for name in pairing.tasks:
+        if len(rows[name]):
+            head = run.model.head(name)
+            scores = torch.cat([said[row][name] for row in rows[name].tolist()]).numpy()
+            levels = head.levels if isinstance(head, Head) else ()
+            found[name] = Outcome(scores, *_labels(run, columns, name, rows[name]), levels=levels)
+    if pairing.retrieval is not None and len(rows[pairing.retrieval]):
+        found[pairing.retrieval] = _ranked(run, backend, pairing, columns, rows[pairing.retrieval])
+    return found
+
+
+def _some(rows: Tensor, most: int) -> Tensor:
+    return rows if len(rows) <= most else rows[torch.linspace(0, len(rows) - 1, most).long()]
+
+
+def _asker(run: Run, backend: Backend, pairing: Pairing, row: int) -> Asker:
+    """Return who is behind an example, with what they had before it."""
+    columns = run.prepared.tables[pairing.table]
+    user = int(columns.matrix[row, columns.layout.keys[pairing.user_key]])
+    history = backend.shape.history
+    if history is None or pairing.table not in run.prepared.histories[history].spans:
+        return Asker(user)
+    events = run.prepared.histories[history]
+    start, end = events.spans[pairing.table][row].tolist()
+    return Asker(user, tuple(events.items[start:end].tolist()))
+
+
+def _labels(run: Run, columns: Columns, name: str, rows: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return labels, weights and units of examples."""
+    key = run.layout.tasks[name].group_key
+    unit = np.empty(0, dtype=np.int64)
+    if key is not None and key in columns.layout.keys:
+        unit = columns.matrix[:, columns.layout.keys[key]].index_select(0, rows).numpy().astype(np.int64)
+    weight = columns.weights[name].index_select(0, rows).numpy() if name in columns.weights else np.empty(0)
+    return columns.labels[name].index_select(0, rows).numpy(), weight, unit
+
+
+def _ranked(run: Run, backend: Backend, pairing: Pairing, columns: Columns, rows: Tensor) -> Outcome:
+    """Rank each example's right item among all; ties count half."""
+    assert pairing.retrieval is not None
+    head, places = run.model.head(pairing.retrieval), backend.places()
+    assert isinstance(head, TwoTower) and places is not None
+    right = columns.matrix[:, columns.layout.keys[pairing.item_key]].index_select(0, rows).long()
+    ranks, tops = [], []
+    for row, item in zip(rows.tolist(), right.tolist(), strict=True):
+        query = backend.query(_asker(run, backend, pairing, row))
+        assert query is not None
+        with torch.no_grad():
+            scores = head.scores(query[None], places)[0]
+        scores[0] = -torch.inf
+        tops.append(scores.topk(min(10, len(scores) - 1)).indices)
+        # Rounding tells rows apart that are alike.
+        above = int((scores > scores[item] + _ALIKE).sum())
+        equal = int(((scores - scores[item]).abs() <= _ALIKE).sum())
+        ranks.append(above + (equal - 1) // 2 + 1 if item > 0 else 0)
+    labels, weight, unit = _labels(run, columns, pairing.retrieval, rows)
+    known = np.array(ranks, dtype=np.int64)
+    return Outcome(np.empty((len(rows), 0)), labels, weight, unit, known, torch.stack(tops).numpy(), len(places) - 1)
+
+
+def _quality(run: Run, task: str, found: Outcome, exact: Outcome) -> Quality:
+    kind, metric = run.recipe.tasks[task].kind, metric_of(run.recipe, task)
+    value, change = quick(kind, found, metric), gain(kind, metric, found, exact, run.recipe.seed)
+    return Quality(
+        metric=metric,
+        value=value if np.isfinite(value) else None,
+        loss=-change.value if np.isfinite(change.value) else None,
+    )
+
+
+def _times(backends: dict[str, Backend]) -> dict[str, float]:
+    """Return the median time of a request in milliseconds; backends take turns, so that a busy machine slows all alike."""
+    asked = requests(next(iter(backends.values())))
+    found: dict[str, list[float]] = {name: [] for name in backends}
+    for _ in range(_TURNS):
+        for name, backend in backends.items():
+            for asker, items in asked:
+                start = perf_counter()
+                backend.rank(asker, items)
+                found[name].append(perf_counter() - start)
+    return {name: 1_000 * median(times) for name, times in found.items()}
