@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from threading import RLock
-from typing import Any, Final, final
+from typing import Final, final
 
 import pyarrow as pa
 import torch
@@ -18,6 +17,7 @@ from plait.export.shape import Pairing, Shape, shape_of
 from plait.run.phrases import spelled
 from plait.run.predict import table_of
 from plait.run.run import Run
+from plait.serve.ask.said import said
 from plait.serve.catalogue import Catalogue
 from plait.serve.places import Places
 from plait.serve.ranker import Ranker
@@ -194,7 +194,7 @@ class Browse:
         table = table_of(self.run, rows, asked.table)
         with self._lock:
             scores = self.run.predict(rows, table)
-        return Scored(table=table, rows=[{name: _said(value) for name, value in row.items()} for row in scores.to_pylist()])
+        return Scored(table=table, rows=[{name: said(value) for name, value in row.items()} for row in scores.to_pylist()])
 
     def predictions(self, table: str, rows: Sequence[int]) -> list[list[Prediction]]:
         """Predict the pointwise tasks of rows of a table, with the observed labels beside."""
@@ -324,15 +324,6 @@ class Browse:
         events = self.run.prepared.histories[self.shape.history]
         start, stop = (int(value) for value in events.now[user])
         return [int(item) for item in events.items[max(start, stop - count) : stop].flip(0)]
-
-
-def _said(value: Any) -> Any:  # noqa: ANN401
-    """Write a value as JSON can hold it: no NaN, no infinity, times in words."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, list):
-        return [_said(part) for part in value]
-    return value if value is None or isinstance(value, bool | int) else str(value)
 
 
 def _page(found: list[int], page: int) -> tuple[int, int, list[int]]:

@@ -1,0 +1,129 @@
+"""The items that are offered, as one state that never changes: their ids, titles, and the columns to choose by."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from threading import Lock
+from typing import Final, final
+
+import pyarrow as pa
+from jaxtyping import Bool
+from torch import Tensor
+
+from plait.errors import RecipeError, nearest
+from plait.run.run import Run
+from plait.schema import Category
+from plait.serve.ask.columns import Column
+from plait.serve.ask.questions import Condition, Range
+from plait.serve.catalogue import Catalogue
+
+__all__ = ["Items"]
+
+_KEPT: Final = 64
+
+
+@final
+class Items:
+    """The rows of the items' table.
+
+    Args:
+        name: of the table.
+        table: its outside values, from row 1; no columns where they were not kept.
+        ids: of the rows, from row 1.
+        titles: of the rows, from row 1.
+        separators: column -> what stands between several words.
+
+    Attributes:
+        rows: how many there are, without row 0.
+    """
+
+    def __init__(self, name: str, table: pa.Table, ids: list[str], titles: list[str], separators: Mapping[str, str]) -> None:
+        self.name = name
+        self.table = table
+        self.rows = len(ids)
+        self.ids = ["", *ids]
+        self.titles = ["", *titles]
+        self.row_of = {found: row for row, found in enumerate(ids, start=1)}
+        self._separators = dict(separators)
+        self._columns: dict[str, Column] = {}
+        self._masks: OrderedDict[str, Tensor] = OrderedDict()
+        self._lock = Lock()
+
+    @classmethod
+    def of(cls, run: Run, name: str) -> "Items":
+        """Read the items of a run."""
+        catalogue = Catalogue(run, name, lambda _: None)
+        plan = run.prepared.plan
+        table = run.prepared.every(name) if name in plan.ids else pa.table({})
+        features = {full.partition(".")[2]: f for full, f in run.recipe.features.items() if full.startswith(f"{name}.")}
+        separators = {c: f.separator for c, f in features.items() if isinstance(f, Category) and f.separator}
+        ids = [catalogue.id(row) for row in range(1, catalogue.rows + 1)]
+        return cls(name, table, ids, catalogue.titles.to_pylist(), separators)
+
+    def grown(self, rows: pa.Table, id_column: str) -> "Items":
+        """Return the same with rows behind; a column that these do not have is empty for them."""
+        columns = [
+            rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)
+            for field in self.table.schema
+        ]
+        table = pa.concat_tables([self.table, pa.table(columns, schema=self.table.schema)]).combine_chunks()
+        ids = [str(value) for value in rows[id_column].to_pylist()]
+        named = next((c for c in ("title", "name", "label", "headline") if c in rows.column_names), None)
+        titles = ids if named is None else [str(t or i) for t, i in zip(rows[named].to_pylist(), ids, strict=True)]
+        return Items(self.name, table, [*self.ids[1:], *ids], [*self.titles[1:], *titles], self._separators)
+
+    def column(self, name: str) -> Column:
+        """Return a column to choose by.
+
+        Raises:
+            RecipeError: there is no such column.
+        """
+        if name not in self.table.column_names:
+            known = list(self.table.column_names)
+            raise RecipeError(
+                f"Items are chosen by the columns of `{self.name}`: {known}. Found `{name}`.{nearest(name, known)}"
+            )
+        with self._lock:
+            if name not in self._columns:
+                self._columns[name] = Column(name, self.table[name], self._separators.get(name))
+            return self._columns[name]
+
+    def fitting(self, filters: Mapping[str, Condition]) -> Bool[Tensor, " N"] | None:
+        """Return which items meet all conditions; None where there are none.
+
+        Raises:
+            RecipeError: there is no such column, or a number is compared with a word.
+        """
+        found: Tensor | None = None
+        for name, condition in filters.items():
+            mask = self._mask(name, condition)
+            found = mask if found is None else found & mask
+        return found
+
+    def grouped(self) -> list[str]:
+        """Name the columns whose words are few enough to tell groups of items: categories, the recipe's own first."""
+        found = []
+        for name in self.table.column_names:
+            kind = self.table.schema.field(name).type
+            if name in self._separators or pa.types.is_list(kind) or pa.types.is_string(kind) or pa.types.is_boolean(kind):
+                words = len(self.column(name).names)
+                if 1 < words <= max(20, min(1_000, self.rows // 5)):
+                    found.append(name)
+        return found
+
+    def _mask(self, name: str, condition: Condition) -> Tensor:
+        key = f"{name}\0{condition!r}"
+        with self._lock:
+            if key in self._masks:
+                self._masks.move_to_end(key)
+                return self._masks[key]
+        column = self.column(name)
+        if isinstance(condition, Range):
+            mask = column.between(condition)
+        else:
+            mask = column.equal(condition if isinstance(condition, list) else [condition])
+        mask[0] = False
+        with self._lock:
+            self._masks[key] = mask
+            while len(self._masks) > _KEPT:
+                self._masks.popitem(last=False)
+        return mask

@@ -1,0 +1,69 @@
+"""Whom a question is about: what the run knows of a user, and what was heard of them since."""
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from plait.export.backend import Asker
+from plait.serve.ask.events import had
+from plait.serve.ask.shop import Offer, Shop
+from plait.serve.ask.stages import Stages
+
+__all__ = ["Person", "found"]
+
+_SINCE: Final = 1_000
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user as they are now.
+
+    Attributes:
+        id: as the question has it.
+        asker: whom the model is asked for.
+        seen: rows of the items they had, oldest first.
+        known: whether anything is known of them.
+    """
+
+    id: str
+    asker: Asker
+    seen: Int[Tensor, " n"]
+    known: bool
+
+
+def found(shop: Shop, offer: Offer, user: str, stages: Stages) -> Person:
+    """Find a user, with what was heard of them since training; somebody unknown is nobody's fault."""
+    row = shop.users.row(user) or 0
+    before = shop.seen.items(row) if row else torch.empty(0, dtype=torch.int64)
+    since = _since(shop, offer, user, stages)
+    if not since:
+        return Person(user, Asker(row), before, row > 0)
+    recent = (*_recent(shop, row), *since)
+    return Person(user, Asker(row, recent), torch.cat([before, torch.tensor(since)]), True)
+
+
+def _since(shop: Shop, offer: Offer, user: str, stages: Stages) -> list[int]:
+    """Return the items a user had since training, oldest first."""
+    events = shop.events
+    if events is None:
+        return []
+    heard = stages.run("events", lambda: events.recent(user, _SINCE), shop.limits.events) or []
+    rows = [offer.items.row_of.get(event.item, 0) for event in heard if had(event)]
+    return [row for row in rows if row > 0]
+
+
+def _recent(shop: Shop, row: int) -> list[int]:
+    """Return what the run's history holds of a user, oldest first."""
+    if not row:
+        return []
+    history = shop.backend.shape.history
+    if history is None:
+        return []
+    events = shop.run.prepared.histories[history]
+    start, stop = events.now[row].tolist()
+    kept: list[int] = events.items[start:stop].tolist()
+    return kept

@@ -1,0 +1,153 @@
+"""What the questions about users and items are answered from: the model, the items as they are now, what people had."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from threading import Lock
+from typing import Final, final
+
+import pyarrow as pa
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plait.errors import DataError, PlaitError, RecipeError
+from plait.export.bundle import Bundle
+from plait.export.pairs import Seen
+from plait.retrieve import Exact, Search
+from plait.serve.ask.crew import Crew
+from plait.serve.ask.events import Events
+from plait.serve.ask.formula import Formula
+from plait.serve.ask.items import Items
+from plait.serve.ask.stages import Limits
+from plait.serve.ask.worth import Worth
+from plait.serve.catalogue import Catalogue
+
+__all__ = ["Offer", "Shop"]
+
+_FORMULAS: Final = 128
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The items as they are at one moment; a question takes it once and is answered from it alone.
+
+    Attributes:
+        items: their ids, titles and columns.
+        popularity: how often each item was had.
+        places: where they lie in the space of the retrieval task; None without one, or where it could not be computed.
+        search: finds the nearest of them.
+        fault: why there is no search although there is a retrieval task.
+    """
+
+    items: Items
+    popularity: Float[Tensor, " N"]
+    places: Float[Tensor, "N R"] | None = None
+    search: Search | None = None
+    fault: str | None = None
+
+
+@final
+class Shop:
+    """Everything that questions about users and items need.
+
+    Args:
+        bundle: the run and what scores it.
+        events: what users did since; None keeps nothing.
+        limits: how long each stage may take.
+        depth: how many candidates are ranked.
+
+    Attributes:
+        offer: the items as they are now.
+        formula: how the tasks' scores become one; None where no task puts items in order.
+    """
+
+    def __init__(self, bundle: Bundle, events: Events | None, limits: Limits, depth: int) -> None:
+        self.run, self.backend = bundle.run, bundle.backend
+        self.events, self.limits, self.depth = events, limits, depth
+        self.pairing = self.backend.pairing()
+        self.crew = Crew()
+        self.seen = Seen(self.run, self.pairing)
+        self.worth = Worth(self.run, self.backend)
+        assert self.backend.shape.users is not None
+        self.users = Catalogue(self.run, self.backend.shape.users, lambda _: None)
+        self._read = lru_cache(_FORMULAS)(self.worth.formula)
+        text = bundle.formula or self.worth.default()
+        self.formula: Formula | None = None if text is None else self._read(text)
+        rules = self.run.layout.rules.values()
+        self.ruled = any(rule.task == self.pairing.retrieval for rule in rules)
+        self._growing = Lock()
+        self.offer = self._offer(Items.of(self.run, self.pairing.items))
+
+    def use(self, text: str) -> Formula:
+        """Put another formula in place, after it was read and tried.
+
+        Raises:
+            RecipeError: it cannot be read, or names what there is not.
+        """
+        formula = self._read(text)
+        formula({name: torch.rand(2) for name in self.worth.names})
+        self.formula = formula
+        return formula
+
+    def chosen(self, text: str | None) -> Formula | None:
+        """Return the formula of a question, or the one in place."""
+        return self.formula if text is None else self._read(text)
+
+    def add(self, rows: list[dict[str, object]]) -> list[str]:
+        """Add items, and offer them from now on.
+
+        Raises:
+            DataError: a column is missing or holds something else, or an item is there already.
+        """
+        items = self.offer.items
+        plan = self.run.prepared.plan
+        if items.name not in plan.ids:
+            raise DataError(
+                f"New rows are found by their id, so `{items.name}` should have an `id` in the recipe. Found none."
+            )
+        column = plan.id_column(items.name)
+        table = _table(rows, items.table)
+        if column not in table.column_names:
+            raise DataError(f"New rows of `{items.name}` should have a `{column}`, by which they are found. Found none.")
+        with self._growing:
+            # The backend knows more than is offered for a moment, and never less.
+            self.backend.add(table)
+            self.offer = self._offer(self.offer.items.grown(table, column))
+        return [str(value) for value in table[column].to_pylist()]
+
+    def _offer(self, items: Items) -> Offer:
+        popularity = torch.zeros(items.rows + 1, dtype=torch.float64)
+        known = self.seen.popularity[: len(popularity)]
+        popularity[: len(known)] = known.double()
+        offer = Offer(items, popularity)
+        if self.pairing.retrieval is None:
+            return offer
+        try:
+            places = self.backend.places()
+            if places is None or len(places) <= items.rows:
+                return replace(offer, fault="the items have no places")
+            places = places[: items.rows + 1]
+            return replace(offer, places=places, search=Exact(places))
+        except (PlaitError, RuntimeError, OSError) as error:
+            return replace(offer, fault=str(error).splitlines()[0][:200] if str(error) else type(error).__name__)
+
+
+def _table(rows: list[dict[str, object]], like: pa.Table) -> pa.Table:
+    """Lay rows in columns, of the types of a table where it has them."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    found = {}
+    for name in columns:
+        values = [row.get(name) for row in rows]
+        kind = like.schema.field(name).type if name in like.column_names else None
+        try:
+            found[name] = pa.array(values, kind)
+        except (pa.ArrowException, TypeError, OverflowError, ValueError) as error:
+            if kind is not None and pa.types.is_string(kind):
+                found[name] = pa.array([None if value is None else str(value) for value in values], kind)
+                continue
+            wanted = "values of one kind" if kind is None else f"{kind}, as those of the other items"
+            raise DataError(f"The column `{name}` should hold {wanted}. Found: {error}.") from error
+    if not columns:
+        raise RecipeError("New rows should have columns. Found none.")
+    return pa.table(found)

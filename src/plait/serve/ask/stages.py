@@ -1,0 +1,80 @@
+"""An answer is made in stages, each with a time of its own; one that fails is named in the answer and done without."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar, final
+
+from plait.errors import PlaitError, RecipeError
+from plait.serve.ask.crew import Crew
+
+__all__ = ["Limits", "Stages"]
+
+Said = TypeVar("Said")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long each stage may take, in seconds.
+
+    Attributes:
+        events: reading what a user did since training.
+        retrieve: finding candidates, placing the user and comparing.
+        rank: predicting every task for the candidates.
+    """
+
+    events: float = 0.2
+    retrieve: float = 0.5
+    rank: float = 1.0
+
+
+@final
+class Stages:
+    """The stages of one answer.
+
+    Args:
+        crew: who does what may hang.
+
+    Attributes:
+        degraded: what failed and why.
+        took: milliseconds by stage.
+    """
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._start = self._last = time.perf_counter()
+        self.degraded: list[str] = []
+        self.took: dict[str, float] = {}
+
+    def run(self, name: str, work: Callable[[], Said], seconds: float) -> Said | None:
+        """Do a stage; None where it failed, and why is noted.
+
+        Raises:
+            RecipeError: it was asked wrongly, which is not the stage's fault.
+        """
+        self.mark("order")
+        try:
+            return self._crew.do(name, work, seconds)
+        except RecipeError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a stage fails of, the answer goes on without it
+            said = str(error).splitlines()[0][:200] if isinstance(error, PlaitError) else type(error).__name__
+            self.degraded.append(f"{name}: {said}")
+            return None
+        finally:
+            self.mark(name)
+
+    def mark(self, name: str) -> None:
+        """Say that the time since the last mark went into something."""
+        now = time.perf_counter()
+        self.took[name] = self.took.get(name, 0.0) + (now - self._last) * 1000
+        self._last = now
+
+    def told(self) -> dict[str, float]:
+        """Return the times of all stages with their sum, rounded."""
+        self.mark("order")
+        times = {name: round(value, 3) for name, value in self.took.items()}
+        return {**times, "total": round((self._last - self._start) * 1000, 3)}

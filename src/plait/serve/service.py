@@ -1,0 +1,138 @@
+"""What a service answers, with no HTTP in it: the same object serves the command line, tests and the network."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import final
+
+from plait.export.bundle import Bundle
+from plait.serve.ask import rank as ranking
+from plait.serve.ask.answers import Added, Feedback, Ranked, Recommended, Scored, SimilarFound
+from plait.serve.ask.events import Events
+from plait.serve.ask.feedback import keep
+from plait.serve.ask.questions import FeedbackAsked, ItemsAsked, RankAsked, RecommendAsked, ScoreAsked, SimilarAsked
+from plait.serve.ask.recommend import recommend
+from plait.serve.ask.shop import Shop
+from plait.serve.ask.similar import Kinship
+from plait.serve.ask.stages import Limits, Stages
+
+__all__ = ["Service"]
+
+_DEPTH = 200
+
+
+@final
+class Service:
+    """Answers from one model, for as long as it lives: another model is another service.
+
+    Args:
+        bundle: the run and what scores it.
+        events: keeps what users did; None keeps nothing, and feedback is refused.
+        limits: how long each stage of an answer may take.
+        depth: how many candidates are ranked by all tasks.
+
+    Attributes:
+        bundle: the run and what scores it.
+        version: SHA-256 of the model, which every answer says.
+    """
+
+    def __init__(
+        self, bundle: Bundle, events: Events | None = None, limits: Limits | None = None, depth: int = _DEPTH
+    ) -> None:
+        self.bundle = bundle
+        self.version = bundle.version
+        self._events = events
+        self._limits = limits or Limits()
+        self._depth = depth
+
+    @property
+    def formula(self) -> str | None:
+        """How the tasks' scores become one; None where no task puts items in order."""
+        formula = self._shop.formula
+        return None if formula is None else formula.text
+
+    def use(self, formula: str) -> str:
+        """Put another formula in place for all questions from now on, and return the one before.
+
+        Raises:
+            RecipeError: it cannot be read, or names what there is not; the one in place stays.
+        """
+        before = self.formula
+        self._shop.use(formula)
+        return before or ""
+
+    def warm(self) -> None:
+        """Make what answers need, and answer something, before the first question comes."""
+        if not self.bundle.backend.shape.pairings:
+            return
+        shop = self._shop
+        self._kinship.warm()
+        for user in ("", shop.users.id(1) if shop.users.rows else ""):
+            recommend(shop, RecommendAsked.model_construct(user=user))
+
+    def recommend(self, asked: RecommendAsked) -> Recommended:
+        """Say what to show a user.
+
+        Raises:
+            RecipeError: the formula or a filter names what there is not.
+            RunError: users and items do not meet in this run.
+        """
+        return recommend(self._shop, asked)
+
+    def rank(self, asked: RankAsked) -> Ranked:
+        """Put items in order for a user.
+
+        Raises:
+            RecipeError: the formula names what there is not.
+            RunError: users and items do not meet in this run.
+        """
+        return ranking.rank(self._shop, asked)
+
+    def score(self, asked: ScoreAsked) -> Scored:
+        """Say what every task predicts, of a user with some items or of rows.
+
+        Raises:
+            DataError: the rows do not hold what the tasks read.
+            RecipeError: there is no such table.
+            RunError: users and items do not meet in this run.
+        """
+        if asked.items:
+            return ranking.score(self._shop, asked)
+        return ranking.score_rows(self.bundle.run, self.version, asked)
+
+    def similar(self, asked: SimilarAsked) -> SimilarFound:
+        """Say which items are like one.
+
+        Raises:
+            DataError: there is no such item.
+            RecipeError: a filter names what there is not.
+        """
+        return self._kinship.similar(asked)
+
+    def feedback(self, asked: FeedbackAsked) -> Feedback:
+        """Keep what a user did; it is on the disk when this returns, and the next answer knows it.
+
+        Raises:
+            StoreError: there is no store, or it is busy or gone; nothing was kept.
+            DataError: the event cannot be kept as it is.
+        """
+        return keep(self._events, self.version, asked)
+
+    def add_items(self, asked: ItemsAsked) -> Added:
+        """Offer new items from now on.
+
+        Raises:
+            DataError: a column is missing or holds something else, or an item is there already.
+        """
+        stages = Stages(self._shop.crew)
+        rows: list[dict[str, object]] = [dict(row) for row in asked.rows]
+        items = self._shop.add(rows)
+        return Added(model=self.version, took=stages.told(), items=items)
+
+    @cached_property
+    def _shop(self) -> Shop:
+        return Shop(self.bundle, self._events, self._limits, self._depth)
+
+    @cached_property
+    def _kinship(self) -> Kinship:
+        return Kinship(self._shop)

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+import torch
+
+from plait.errors import RunError, StoreError
+from plait.export.backend import Asker, Backend
+from plait.export.bundle import Bundle
+from plait.serve.ask.crew import Crew, Late
+from plait.serve.ask.questions import RecommendAsked
+from plait.serve.ask.stages import Limits
+from plait.serve.service import Service
+
+FAULTS = ["ranker_hung", "model_missing", "index_missing", "store_locked"]
+QUICK = Limits(events=0.05, retrieve=0.2, rank=0.2)
+
+
+class Locked:
+    def record(self, events: list[object]) -> list[object]:
+        raise StoreError("the store is locked")
+
+    def recent(self, user: str, count: int) -> list[object]:
+        raise StoreError("the store is locked")
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    """Lets what hangs go on at the end."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+class Broken(Backend):
+    """A backend of which some parts do not work."""
+
+    def __init__(self, inner: Backend, faults: set[str], release: threading.Event) -> None:
+        self._inner, self._faults, self._release = inner, faults, release
+        self.shape, self.columns, self.version = inner.shape, inner.columns, inner.version
+
+    @property
+    def users(self) -> int:
+        return self._inner.users
+
+    @property
+    def items(self) -> int:
+        return self._inner.items
+
+    def rank(self, asker: Asker, items: torch.Tensor) -> dict[str, torch.Tensor]:
+        if "ranker_hung" in self._faults:
+            self._release.wait()
+        if "model_missing" in self._faults:
+            raise RunError("no weights")
+        return self._inner.rank(asker, items)
+
+    def query(self, asker: Asker) -> torch.Tensor | None:
+        if "model_missing" in self._faults:
+            raise RunError("no weights")
+        return self._inner.query(asker)
+
+    def places(self) -> torch.Tensor | None:
+        if "index_missing" in self._faults:
+            raise RunError("no index")
+        return self._inner.places()
+
+    def add(self, rows: pa.Table) -> list[int]:
+        return self._inner.add(rows)
+
+
+@pytest.mark.parametrize(
+    "faults", [*itertools.combinations(FAULTS, 1), *itertools.combinations(FAULTS, 2), tuple(FAULTS)], ids="+".join
+)
+def test_recommend_always_answers(films_bundle: Bundle, faults: tuple[str, ...], release: threading.Event) -> None:
+    broken = Bundle(films_bundle.run, Broken(films_bundle.backend, {*faults}, release), {})
+    store = Locked() if "store_locked" in faults else None
+    service = Service(broken, store, QUICK)
+    for user in ("5", "nobody", "1"):
+        answer = service.recommend(RecommendAsked(user=user, count=5, seen=False, filters={"genres": "drama"}))
+        assert len(answer.items) == (0 if user == "1" else 5)
+        assert answer.model == films_bundle.version
+        rows = [service._shop.offer.items.row_of[p.item] for p in answer.items]
+        assert all((row - 1) % 4 in (0, 3) for row in rows)
+        assert not set(rows) & set(service._shop.seen.items(int(user) if user != "nobody" else 0).tolist())
+        if user == "5":
+            said = " ".join(answer.degraded)
+            assert ("rank: " in said) == bool({"ranker_hung", "model_missing"} & {*faults})
+            assert ("retrieve: " in said) == bool({"index_missing", "model_missing"} & {*faults})
+            assert ("events: the store is locked" in said) == ("store_locked" in faults)
+
+
+def test_what_hangs_makes_only_the_first_wait(films_bundle: Bundle, release: threading.Event) -> None:
+    broken = Bundle(films_bundle.run, Broken(films_bundle.backend, {"ranker_hung"}, release), {})
+    service = Service(broken, None, QUICK)
+    reasons = [service.recommend(RecommendAsked(user="5")).degraded for _ in range(3)]
+    assert reasons[0] == ["rank: `rank` took longer than 200 ms"]
+    assert reasons[2] == ["rank: `rank` hangs, and was not asked again"]
+    release.set()
+    for _ in range(100):
+        if not service.recommend(RecommendAsked(user="5")).degraded:
+            return
+        time.sleep(0.02)
+    pytest.fail("a ranker that came back should be asked again")
+
+
+def test_a_crew_raises_what_its_work_raises() -> None:
+    crew = Crew()
+    with pytest.raises(KeyError):
+        crew.do("work", lambda: {}["x"], 1.0)
+    assert crew.do("work", lambda: 3, 1.0) == 3
+    with pytest.raises(Late, match="`work` took longer than 10 ms"):
+        crew.do("work", lambda: time.sleep(0.2), 0.01)
