@@ -32,6 +32,8 @@ def write_page(found: Mapping[str, Any], path: Path) -> None:
         lines += [*_encoding(found["encoding"]), ""]
     if found.get("tuning"):
         lines += [*_tuning(found["tuning"]), ""]
+    if found.get("serving"):
+        lines += [*_serving(found["serving"]), ""]
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 
@@ -253,6 +255,41 @@ def _tuning(part: Mapping[str, Any]) -> list[str]:
         "| | " + " | ".join(names) + " | ratio | ratio to bf16 | share |",
         "|---|" + "---|" * (len(names) + 3),
         *rows,
+    ]
+
+
+def _serving(part: Mapping[str, Any]) -> list[str]:
+    """Write how fast a bundle answers."""
+    rows = [
+        f"| {name} | {one['p50']:.2f} | {one['p99']:.2f} | × {one['ratio']:.1f} | {one['per_core']:,.0f} |"
+        f" × {one['ratio_per_core']:.1f} |"
+        for name, one in part["backends"].items()
+    ]
+    tasks = list(part["compared"][0]["quality"])
+    costs = [
+        f"| {one['name']} | {one['bytes'] / 1e6:.2f} MB | {one['milliseconds']:.2f} ms | "
+        + " | ".join(f"{one['quality'][task]['value']:.4f}" for task in tasks)
+        + " |"
+        for one in part["compared"]
+    ]
+    names = [f"{task} ({part['compared'][0]['quality'][task]['metric']})" for task in tasks]
+    return [
+        f"## Serving: {part['candidates']} candidates, four tasks",
+        "",
+        "Films for a person by four tasks that share eight experts of 256 and 128 units, behind one FastAPI route, each in",
+        "a process of its own with one thread, asked in turns by one caller who waits. `eager` is the run's own model in",
+        "PyTorch; `onnx` is what `plait export` writes, `onnx int8` with `--int8`. Milliseconds are of the whole request;",
+        "requests are counted by the processor time that the server used.",
+        "",
+        "| | p50 | p99 | ratio of p50 | requests/s of a core | ratio |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        "",
+        "What 8 bits cost, without HTTP:",
+        "",
+        "| | size | p50 | " + " | ".join(names) + " |",
+        "|---|---|---|" + "---|" * len(tasks),
+        *costs,
     ]
 
 

@@ -1,0 +1,137 @@
+"""Ranking 200 candidates by four tasks: the run's own model, the bundle, and the bundle in 8 bits, behind the same route."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, Final
+
+import httpx
+import numpy as np
+
+from bench.plan import Plan
+from bench.processes import ROOT, module
+from plait.data.samples import cache_folder, fetch, recipe_text
+from plait.export.command import export
+from plait.run.job import train
+from plait.run.run import Run
+
+__all__ = ["serving"]
+
+CANDIDATES: Final = 200
+_CHANGES: Final = (
+    "train.epochs=1",
+    "model.sharing={kind: mmoe, experts: 8, expert: [256, 128]}",
+    "tasks.love={table: ratings, kind: binary, label: rating >= 5, given: like}",
+    "tasks.hate={table: ratings, kind: binary, label: rating <= 2}",
+)
+
+
+def serving(plan: Plan) -> dict[str, Any]:
+    """Race the backends: each in a process of its own with one thread, asked in turns by one caller who waits."""
+    folder = plan.cache / "serving"
+    run = _run(folder)
+    places = {"eager": run.folder}
+    for name, int8 in (("onnx", False), ("onnx int8", True)):
+        places[name] = folder / name.replace(" ", "-")
+        shutil.rmtree(places[name], ignore_errors=True)
+        export(run, places[name], int8=int8, loss=1.0)
+    servers = {name: _Server(place, name) for name, place in places.items()}
+    try:
+        found = _race(servers, rounds=max(plan.rounds, 2), count=40 if plan.turn < 1 else 200)
+    finally:
+        for server in servers.values():
+            server.stop()
+    slow = found["eager"]
+    for name, one in found.items():
+        one["ratio"] = slow["p50"] / one["p50"]
+        one["ratio_per_core"] = one["per_core"] / slow["per_core"]
+        print(
+            f"  {name:10} p50 {one['p50']:.2f} ms  p99 {one['p99']:.2f} ms  {one['per_core']:,.0f} requests/s of a core"
+            f"  × {one['ratio']:.1f} p50, × {one['ratio_per_core']:.1f} per core"
+        )
+    serving_json = json.loads((places["onnx int8"] / "serving.json").read_text())
+    return {"candidates": CANDIDATES, "backends": found, "compared": serving_json["compared"]}
+
+
+def _run(folder: Path) -> Run:
+    """Train the films with four tasks of a pair and the default body, for a moment: how fast it is does not depend on it."""
+    place = folder / "run"
+    if not (place / "manifest.json").exists():
+        data = fetch("movies", cache_folder(), None)
+        recipe = folder / "movies.yaml"
+        folder.mkdir(parents=True, exist_ok=True)
+        recipe.write_text(recipe_text("movies"), encoding="utf-8")
+        shutil.rmtree(place, ignore_errors=True)
+        train(recipe, place, changes=_CHANGES, base=data, alone=False)
+    return Run(place)
+
+
+class _Server:
+    """One backend behind one route."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        how = "eager" if name == "eager" else "bundle"
+        self._process = subprocess.Popen(
+            [str(part) for part in module("bench.children.rank", folder, how)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=_one_thread(),
+        )
+        assert self._process.stdout is not None
+        said = json.loads(self._process.stdout.readline())
+        self.users, self.items = said["users"], said["items"]
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{said['port']}", timeout=60)
+
+    def ask(self, asked: dict[str, Any]) -> float:
+        """Return the seconds a request took."""
+        start = time.perf_counter()
+        self._client.post("/rank", json=asked).raise_for_status()
+        return time.perf_counter() - start
+
+    def cpu(self) -> float:
+        """Return the processor time it has used."""
+        return float(self._client.get("/cpu").json())
+
+    def stop(self) -> None:
+        """End the process."""
+        self._client.close()
+        self._process.kill()
+        self._process.communicate()
+
+
+def _race(servers: dict[str, _Server], rounds: int, count: int) -> dict[str, dict[str, float]]:
+    draw = np.random.default_rng(17)
+    some = next(iter(servers.values()))
+    asked = [
+        {"user": int(draw.integers(1, some.users + 1)), "items": draw.integers(1, some.items + 1, CANDIDATES).tolist()}
+        for _ in range(count)
+    ]
+    times: dict[str, list[float]] = {name: [] for name in servers}
+    used = dict.fromkeys(servers, 0.0)
+    for server in servers.values():
+        for one in asked[:20]:
+            server.ask(one)
+    for _ in range(rounds):
+        for name, server in servers.items():
+            before = server.cpu()
+            times[name] += [server.ask(one) for one in asked]
+            used[name] += server.cpu() - before
+    return {
+        name: {
+            "p50": 1_000 * median(taken),
+            "p99": 1_000 * quantiles(taken, n=100)[98],
+            "per_core": len(taken) / used[name],
+        }
+        for name, taken in times.items()
+    }
+
+
+def _one_thread() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
