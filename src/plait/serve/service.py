@@ -7,10 +7,37 @@ from typing import final
 
 from plait.export.bundle import Bundle
 from plait.serve.ask import rank as ranking
-from plait.serve.ask.answers import Added, Feedback, Ranked, Recommended, Scored, SimilarFound
+from plait.serve.ask.ads import ads
+from plait.serve.ask.analyse import Analyst
+from plait.serve.ask.answer import Responder
+from plait.serve.ask.answers import (
+    Added,
+    Ads,
+    Analysed,
+    Answered,
+    Feedback,
+    Profile,
+    Ranked,
+    Recommended,
+    Scored,
+    SimilarFound,
+)
+from plait.serve.ask.calibration import Calibrations
 from plait.serve.ask.events import Events
 from plait.serve.ask.feedback import keep
-from plait.serve.ask.questions import FeedbackAsked, ItemsAsked, RankAsked, RecommendAsked, ScoreAsked, SimilarAsked
+from plait.serve.ask.profile import Biographer
+from plait.serve.ask.questions import (
+    AdsAsked,
+    AnalyseAsked,
+    AnswerAsked,
+    FeedbackAsked,
+    ItemsAsked,
+    ProfileAsked,
+    RankAsked,
+    RecommendAsked,
+    ScoreAsked,
+    SimilarAsked,
+)
 from plait.serve.ask.recommend import recommend
 from plait.serve.ask.shop import Shop
 from plait.serve.ask.similar import Kinship
@@ -109,6 +136,39 @@ class Service:
         """
         return self._kinship.similar(asked)
 
+    def ads(self, asked: AdsAsked) -> Ads:
+        """Say which advertisements to show a user.
+
+        Raises:
+            RecipeError: the event names what is no chance of a user with an item.
+            RunError: users and items do not meet in this run.
+        """
+        return ads(self._shop, self._calibrations, asked)
+
+    def profile(self, asked: ProfileAsked) -> Profile:
+        """Say what is known and predicted of a user.
+
+        Raises:
+            RunError: users and items do not meet in this run.
+        """
+        return self._biographer.profile(asked)
+
+    def analyse(self, asked: AnalyseAsked) -> Analysed:
+        """Say what the tasks on texts make of some.
+
+        Raises:
+            RunError: no task of the run reads a text and nothing else.
+        """
+        return self._analyst.analyse(asked)
+
+    def answer(self, asked: AnswerAsked) -> Answered:
+        """Answer a customer's question, or say that the answer is not known.
+
+        Raises:
+            RunError: no retrieval task of the run reads a text and nothing else.
+        """
+        return self._responder.answer(asked)
+
     def feedback(self, asked: FeedbackAsked) -> Feedback:
         """Keep what a user did; it is on the disk when this returns, and the next answer knows it.
 
@@ -132,6 +192,22 @@ class Service:
     @cached_property
     def _shop(self) -> Shop:
         return Shop(self.bundle, self._events, self._limits, self._depth)
+
+    @cached_property
+    def _calibrations(self) -> Calibrations:
+        return Calibrations(self.bundle.run)
+
+    @cached_property
+    def _biographer(self) -> Biographer:
+        return Biographer(self._shop)
+
+    @cached_property
+    def _analyst(self) -> Analyst:
+        return Analyst(self.bundle)
+
+    @cached_property
+    def _responder(self) -> Responder:
+        return Responder(self.bundle)
 
     @cached_property
     def _kinship(self) -> Kinship:

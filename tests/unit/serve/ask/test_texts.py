@@ -1,0 +1,98 @@
+"""Questions that hold nothing but a text: what tasks say of it, and what answers it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from plait.errors import RunError
+from plait.export.bundle import load_bundle
+from plait.run.job import train
+from plait.run.run import Run
+from plait.serve.ask.answer import sureness
+from plait.serve.ask.questions import AnalyseAsked, AnswerAsked
+from plait.serve.service import Service
+from support.notes import PHRASES, recipe_of, write_notes
+from support.wordy import WORDS, bert
+
+
+def test_phrases_and_sentiment_of_a_text(tmp_path: Path) -> None:
+    recipe = recipe_of(write_notes(tmp_path, rows=240))
+    run = train(recipe, tmp_path / "run", base=tmp_path, alone=False)
+    service = Service(load_bundle(run.folder))
+    texts = ["the zoom is very good", "i like my remote control", ""]
+    answer = service.analyse(AnalyseAsked(texts=texts))
+    rows = pa.table({"note": ["a", "b", "c"], "text": texts})
+    known = run.predict(rows, "notes")
+    for place, topics in enumerate(answer.texts):
+        said = {topic.task: topic for topic in topics}
+        assert set(said) == {"keys", "good"}
+        assert said["good"].value == pytest.approx(known["good"][place].as_py(), abs=1e-5)
+        assert set(said["keys"].chances) == {*known["keys"][place].as_py()}
+    assert PHRASES
+
+
+def test_without_tasks_on_texts_it_says_so(service: Service) -> None:
+    with pytest.raises(RunError, match=r"such as `sentiment: .* Found none among \['like', 'stars', 'next', 'genre'\]"):
+        service.analyse(AnalyseAsked(texts=["a"]))
+    with pytest.raises(RunError, match=r"such as `answer: .* Found none among"):
+        service.answer(AnswerAsked(question="a"))
+
+
+@pytest.fixture(scope="module")
+def helpdesk(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Questions about one of twelve words, each answered by the entry of that word."""
+    folder = tmp_path_factory.mktemp("helpdesk")
+    draw = np.random.default_rng(0)
+    topics = WORDS[:12]
+    pq.write_table(
+        pa.table({"id": [f"a{i}" for i in range(12)], "answer": [f"{word} {word}" for word in topics]}),
+        folder / "answers.parquet",
+    )
+    which = draw.integers(0, 12, 600)
+    asked = [" ".join(draw.permutation([topics[i], *draw.choice(WORDS[12:], 2)])) for i in which]
+    pq.write_table(pa.table({"question": asked, "reply": [f"a{i}" for i in which]}), folder / "questions.parquet")
+    recipe = {
+        "name": "helpdesk",
+        "tables": {
+            "questions": {"source": "questions.parquet", "keys": {"reply": "answers"}},
+            "answers": {"source": "answers.parquet", "id": "id"},
+        },
+        "features": {"questions.question": "text", "answers.answer": "text", "answers.id": "id"},
+        "tasks": {"answer": {"table": "questions", "kind": "retrieval", "label": "reply"}},
+        "model": {"width": 8, "text": {"model": str(bert(folder / "encoder")), "tune": "full", "learning_rate": 0.003}},
+        "train": {"epochs": 12, "batch": 32, "threads": 1, "precision": "fp32", "probes": 0, "patience": 12},
+    }
+    return train(recipe, folder / "run", base=folder, alone=False)
+
+
+def test_an_answer_is_cited_by_its_id(helpdesk: Run) -> None:
+    service = Service(load_bundle(helpdesk.folder))
+    right = 0
+    for number, word in enumerate(WORDS[:12]):
+        answer = service.answer(AnswerAsked(question=f"the {word} was"))
+        right += answer.answers[0].id == f"a{number}"
+        assert answer.precision is not None and 0 < answer.coverage <= 1
+        assert answer.known == (answer.answers[0].score >= answer.threshold)
+        if answer.known:
+            assert answer.text == f"{answer.answers[0].title} [{answer.answers[0].id}]"
+        else:
+            assert answer.text.startswith("I don't know")
+        assert len(answer.answers) == 3
+    assert right >= 8
+
+
+def test_the_threshold_answers_as_many_as_can_be_right() -> None:
+    scores = torch.arange(100, 0, -1).float()
+    right = torch.cat([torch.ones(60), torch.zeros(40)]).bool()
+    found = sureness(scores, right)
+    assert found.precision == pytest.approx(0.8) and found.coverage == pytest.approx(0.75)
+    hard = sureness(scores, torch.cat([torch.ones(6), torch.zeros(94)]).bool())
+    assert hard.precision == pytest.approx(0.6) and hard.coverage == pytest.approx(0.1)
+    equal = sureness(torch.ones(30), torch.arange(30) < 10)
+    assert equal.coverage == 1 and equal.precision == pytest.approx(1 / 3)
