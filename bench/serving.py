@@ -18,6 +18,7 @@ from bench.plan import Plan
 from bench.processes import ROOT, module
 from plait.data.samples import cache_folder, fetch, recipe_text
 from plait.export.command import export
+from plait.export.options import Options
 from plait.run.job import train
 from plait.run.run import Run
 
@@ -40,7 +41,7 @@ def serving(plan: Plan) -> dict[str, Any]:
     for name, int8 in (("onnx", False), ("onnx int8", True)):
         places[name] = folder / name.replace(" ", "-")
         shutil.rmtree(places[name], ignore_errors=True)
-        export(run, places[name], int8=int8, loss=1.0)
+        export(run, places[name], Options(int8=int8, loss=1.0))
     servers = {name: _Server(place, name) for name, place in places.items()}
     try:
         found = _race(servers, rounds=max(plan.rounds, 2), count=40 if plan.turn < 1 else 200)

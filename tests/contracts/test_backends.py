@@ -46,10 +46,11 @@ class Exported(Films):
     @pytest.fixture(autouse=True)
     def _exported(self, films_run: Run) -> None:
         from plait.export.command import export
+        from plait.export.options import Options
 
         self.folder = films_run.folder.parent / ("int8" if self.int8 else "bundle")
         if not self.folder.exists():
-            export(films_run, self.folder, int8=self.int8, loss=1.0)
+            export(films_run, self.folder, Options(int8=self.int8, loss=1.0))
 
     def made(self) -> Backend:
         from plait.export.bundle import load_bundle

@@ -22,6 +22,9 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help="Products and vectors in whole numbers of 8 bits; says what that costs.")
     ] = False,
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="Add machine code that torch compiles; wants a C++ compiler and some minutes.")
+    ] = False,
     loss: Annotated[
         float, typer.Option(help="Which share of a task's metric may be lost by making the bundle smaller.", min=0, max=1)
     ] = 0.01,
@@ -32,7 +35,8 @@ def export(
     Rows are encoded once, the model becomes ONNX graphs, and both are compared with the run before anything is written.
     """
     from plait.export.command import export_command
+    from plait.export.options import Options
 
-    lines, data = export_command(run, out, formula, int8=int8, loss=loss)
+    lines, data = export_command(run, out, Options(formula, int8, compiled, loss))
     give(lines, data, as_json)
     say(f"\nNext: plait serve {out}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Literal, final
 
 from plait.export.eager import EagerBackend
 from plait.export.onnx_backend import OnnxBackend
@@ -44,11 +44,12 @@ class Bundle:
         return self.backend.version
 
 
-def load_bundle(folder: Path | str) -> Bundle:
+def load_bundle(folder: Path | str, runtime: Literal["onnx", "torch"] = "onnx") -> Bundle:
     """Load what is served, every file compared with its SHA-256.
 
     Args:
         folder: a bundle; or a run, which is scored by its model.
+        runtime: what runs a bundle's graphs: ONNX Runtime, or the machine code that `--compiled` left in it.
 
     Raises:
         RunError: there is no such folder, or it is not finished.
@@ -61,7 +62,7 @@ def load_bundle(folder: Path | str) -> Bundle:
     check_manifest(place)
     serving = read_serving(place)
     run = Run(place / RUN)
-    backend = OnnxBackend(run, place, serving, sha256(place / NAME))
+    backend = OnnxBackend(run, place, serving, sha256(place / NAME), runtime)
     return Bundle(run, backend, _files(place), serving.formula)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,9 @@ from torch import Tensor
 from plait.data.columns import Prepared
 from plait.data.engine import Engine
 from plait.data.rules.judge import rules_of_rows
+from plait.errors import RunError
 from plait.export.backend import Asker, Backend
+from plait.export.compiled import Compiled
 from plait.export.feeding import Feeding
 from plait.export.growth import grown
 from plait.export.onnx_graph import session
@@ -47,14 +49,20 @@ class OnnxBackend(Backend):
         folder: the bundle, whose files were compared with its manifest.
         serving: what it says of itself.
         version: SHA-256 of its manifest.
+        runtime: what runs the graphs: ONNX Runtime, or the machine code that torch compiled.
+
+    Raises:
+        RunError: there is no machine code in the bundle.
     """
 
-    def __init__(self, run: Run, folder: Path, serving: Serving, version: str) -> None:
+    def __init__(
+        self, run: Run, folder: Path, serving: Serving, version: str, runtime: Literal["onnx", "torch"] = "onnx"
+    ) -> None:
         self._run = run
         self.serving = serving
         self.version = version
         self.shape = shape_of(run.layout)
-        self._sessions = {name: session(folder / graph.file, graph.data) for name, graph in serving.graphs.items()}
+        self._sessions = _sessions(folder, serving, runtime)
         rank = serving.graphs.get("rank")
         self.columns = {} if rank is None else {output.task: output.columns for output in rank.outputs}
         feeding = Feeding.load(folder, serving)
@@ -144,3 +152,18 @@ class OnnxBackend(Backend):
         if graph is None or self.shape.items is None:
             return None
         return torch.from_numpy(feeding.store.every(self.shape.items, f"place:{graph.outputs[0].task}"))
+
+
+def _sessions(folder: Path, serving: Serving, runtime: str) -> dict[str, Any]:
+    """Open the graphs, or the machine code."""
+    if runtime == "onnx":
+        return {name: session(folder / graph.file, graph.data) for name, graph in serving.graphs.items()}
+    if not serving.compiled:
+        raise RunError(
+            f"`{folder}` should hold machine code to be served with `--runtime torch`. Found none. Export the run with "
+            "`--compiled`, or serve with `--runtime onnx`."
+        )
+    return {
+        name: Compiled(folder / serving.compiled[name], graph.inputs, [output.task for output in graph.outputs])
+        for name, graph in serving.graphs.items()
+    }

@@ -94,6 +94,8 @@ class Serving(Settings):
     """The table of the examples; None where users and items do not meet."""
     keys: dict[str, Key] = Field(default_factory=dict)
     graphs: dict[str, Graph]
+    compiled: dict[str, str] = Field(default_factory=dict)
+    """Graph -> the same as machine code."""
     tables: dict[str, Stored] = Field(default_factory=dict)
     histories: dict[str, History] = Field(default_factory=dict)
     formula: str | None = None

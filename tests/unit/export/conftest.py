@@ -25,7 +25,8 @@ def films_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def films_bundle(films_run: Run) -> Path:
     from plait.export.command import export
+    from plait.export.options import Options
 
     folder = films_run.folder.parent / "bundle"
-    export(films_run, folder, formula="like^1")
+    export(films_run, folder, Options(formula="like^1"))
     return folder

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def small(films_run: Run) -> Path:
     from plait.export.command import export
+    from plait.export.options import Options
 
     folder = films_run.folder.parent / "small"
-    export(films_run, folder, int8=True, loss=1.0)
+    export(films_run, folder, Options(int8=True, loss=1.0))
     return folder
 
 
@@ -78,6 +79,7 @@ def test_scores_stay_near(small: Path, films_run: Run) -> None:
 def test_more_loss_than_was_said_is_refused(films_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from plait.export import int8
     from plait.export.command import export
+    from plait.export.options import Options
     from plait.export.store import quantised
 
     def rough(tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +90,7 @@ def test_more_loss_than_was_said_is_refused(films_run: Run, tmp_path: Path, monk
     with pytest.raises(
         RunError, match=r"should lose at most 0.10% of any task's metric .*`--loss`.*Found int8: .* loses"
     ) as e:
-        export(films_run, tmp_path / "bundle", int8=True, loss=0.001)
+        export(films_run, tmp_path / "bundle", Options(int8=True, loss=0.001))
     assert "Nothing was written. Export with --loss 0." in str(e.value)
     assert list(tmp_path.iterdir()) == []
 

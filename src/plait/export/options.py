@@ -1,0 +1,26 @@
+"""What a bundle should be like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+__all__ = ["Options"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a bundle should be like.
+
+    Attributes:
+        formula: how the tasks' scores become one, such as `click^1 * buy^2`.
+        int8: turn products and vectors into whole numbers of 8 bits.
+        compiled: add machine code that torch compiles, for `--runtime torch`.
+        loss: which share of a task's metric may be lost by making the bundle smaller.
+    """
+
+    formula: str | None = None
+    int8: bool = False
+    compiled: bool = False
+    loss: float = 0.01
