@@ -25,7 +25,6 @@ _ROWS: Final = 5_000
 _FEWEST: Final = 20
 _WANTED: Final = 0.8
 _COVERED: Final = 0.05
-_TEXT: Final = ("answer", "reply", "text", "body", "content")
 
 
 @final
@@ -78,7 +77,7 @@ class Responder:
         _, columns = packed(self._run, reading, [asked.question])
         with self._lock:
             query = self._run.scorer.outputs(reading.table, torch.tensor([1]), [task.name], columns)[task.name]
-        scores = self._scores(task, query, places)[0]
+        scores = self._chances(task, query, places)[0]
         best = scores.topk(min(asked.count, len(scores) - 1))
         rows, values = best.indices.tolist(), best.values.tolist()
         known = bool(rows) and sure is not None and values[0] >= sure.threshold
@@ -130,7 +129,7 @@ class Responder:
             return None
         queries = self._run.scorer.outputs(task.table, rows, [task.name])[task.name]
         best = torch.cat(
-            [torch.stack(self._scores(task, some, places).max(dim=1)) for some in torch.split(queries, 512)], dim=1
+            [torch.stack(self._chances(task, some, places).max(dim=1)) for some in torch.split(queries, 512)], dim=1
         )
         key = table.layout.keys[prepared.layout.paths[task.table][task.target_role][0]]
         every = table.matrix[:, key].long()
@@ -140,24 +139,27 @@ class Responder:
             right[place[best[1].long()[place] == other]] = True
         return sureness(best[0], right)
 
-    def _scores(self, task: TaskLayout, queries: Tensor, places: Tensor) -> Tensor:
+    def _chances(self, task: TaskLayout, queries: Tensor, places: Tensor) -> Tensor:
+        """Return the chance of each answer among all; how much the best stands out tells more than how near it lies."""
         head = self._run.model.head(task.name)
         assert isinstance(head, TwoTower)
         with torch.no_grad():
             scores = head.scores(queries, places)
         scores[:, 0] = -torch.inf
-        return scores
+        return scores.softmax(dim=1)
 
     def _texts(self, catalogue: Catalogue, rows: list[int]) -> list[str]:
-        """Return what the rows say: their column of that name, else what they are called."""
+        """Return what the rows say: the first of their texts that was kept, else what they are called."""
         plan = self._run.prepared.plan
         titles = [card.title for card in catalogue.cards(rows)] if rows else []
         if catalogue.table not in plan.ids or not rows:
             return titles
         raw = self._run.prepared.raw(catalogue.table, torch.tensor(rows))
-        named = next((name for name in _TEXT if name in raw.column_names), None)
-        texts = titles if named is None else raw[named].to_pylist()
-        return [str(text or title) for text, title in zip(texts, titles, strict=True)]
+        features = self._run.layout.tables[catalogue.table].features
+        texts = [f.name.partition(".")[2] for f in features if f.kind == "text"]
+        named = next((name for name in texts if name in raw.column_names), None)
+        written = titles if named is None else raw[named].to_pylist()
+        return [str(text or title) for text, title in zip(written, titles, strict=True)]
 
 
 def sureness(scores: Float[Tensor, " n"], right: Bool[Tensor, " n"]) -> Sureness:

@@ -194,6 +194,7 @@ class Reply(_Part):
     id: str
     title: str
     score: float
+    """Its chance among all answers there are."""
 
 
 class Answered(Answer):
