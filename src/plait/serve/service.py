@@ -184,7 +184,7 @@ class Service:
         Raises:
             DataError: a column is missing or holds something else, or an item is there already.
         """
-        stages = Stages(self._shop.crew)
+        stages = Stages()
         rows: list[dict[str, object]] = [dict(row) for row in asked.rows]
         items = self._shop.add(rows)
         return Added(model=self.version, took=stages.told(), items=items)

@@ -26,8 +26,12 @@ def ads(shop: Shop, calibrations: Calibrations, asked: AdsAsked) -> Ads:
     Raises:
         RecipeError: the event names what is no chance of a user with an item.
     """
-    offer, stages = shop.offer, Stages(shop.crew)
     event = _event(shop, asked.event)
+    return shop.crew.answer(lambda stages: _made(shop, calibrations, asked, event, stages))
+
+
+def _made(shop: Shop, calibrations: Calibrations, asked: AdsAsked, event: Formula, stages: Stages) -> Ads:
+    offer = shop.offer
     person = found(shop, offer, asked.user, stages)
     refused, bids, rows = _admitted(offer.items.row_of, asked.bids)
     chances = _chances(shop, calibrations, event, person, torch.tensor(rows, dtype=torch.int64), stages)

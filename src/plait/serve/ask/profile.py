@@ -40,8 +40,10 @@ class Biographer:
         Interests come from the best items for them, those they had included: a value that more of these have than of all
         items, by more than chance explains.
         """
-        shop = self._shop
-        offer, stages = shop.offer, Stages(shop.crew)
+        return self._shop.crew.answer(lambda stages: self._made(asked, stages))
+
+    def _made(self, asked: ProfileAsked, stages: Stages) -> Profile:
+        shop, offer = self._shop, self._shop.offer
         person = found(shop, offer, asked.user, stages)
         attributes = {}
         if person.asker.row:

@@ -29,7 +29,11 @@ def rank(shop: Shop, asked: RankAsked) -> Ranked:
     Raises:
         RecipeError: the formula names what there is not.
     """
-    offer, stages = shop.offer, Stages(shop.crew)
+    return shop.crew.answer(lambda stages: _ranked(shop, asked, stages))
+
+
+def _ranked(shop: Shop, asked: RankAsked, stages: Stages) -> Ranked:
+    offer = shop.offer
     formula = shop.chosen(asked.formula)
     person = found(shop, offer, asked.user, stages)
     rows, unknown = _rows(offer, list(dict.fromkeys(asked.items)))
@@ -60,12 +64,15 @@ def score(shop: Shop, asked: ScoreAsked) -> Scored:
     Raises:
         PlaitError: the model does not answer; there is nothing to say without it.
     """
+    return shop.crew.answer(lambda stages: _scored(shop, asked, stages))
+
+
+def _scored(shop: Shop, asked: ScoreAsked, stages: Stages) -> Scored:
     assert asked.user is not None
-    offer, stages = shop.offer, Stages(shop.crew)
+    offer = shop.offer
     person = found(shop, offer, asked.user, stages)
     rows, unknown = _rows(offer, asked.items)
-    outputs = shop.crew.do("rank", lambda: shop.backend.rank(person.asker, rows), shop.limits.rank)
-    stages.mark("rank")
+    outputs = stages.need("rank", lambda: shop.backend.rank(person.asker, rows), shop.limits.rank)
     items = placed(shop, offer, rows, None, outputs)
     return Scored.model_construct(
         model=shop.backend.version,

@@ -25,7 +25,11 @@ def recommend(shop: Shop, asked: RecommendAsked) -> Recommended:
     Raises:
         RecipeError: the formula or a filter names what there is not.
     """
-    offer, stages = shop.offer, Stages(shop.crew)
+    return shop.crew.answer(lambda stages: _made(shop, asked, stages))
+
+
+def _made(shop: Shop, asked: RecommendAsked, stages: Stages) -> Recommended:
+    offer = shop.offer
     formula = shop.chosen(asked.formula)
     person = found(shop, offer, asked.user, stages)
     if not person.known and asked.formula is None:

@@ -41,8 +41,10 @@ class Kinship:
             DataError: there is no such item.
             RecipeError: a filter names what there is not.
         """
+        return self._shop.crew.answer(lambda stages: self._made(asked, stages))
+
+    def _made(self, asked: SimilarAsked, stages: Stages) -> SimilarFound:
         shop, offer = self._shop, self._shop.offer
-        stages = Stages(shop.crew)
         row = row_named(offer, asked.item)
         fitting = offer.items.fitting(asked.filters)
         hidden = torch.tensor([row]) if fitting is None else torch.cat([(~fitting).nonzero()[:, 0], torch.tensor([row])])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, final
 
 from plait.errors import PlaitError, RecipeError
-from plait.serve.ask.crew import Crew
 
-__all__ = ["Limits", "Stages"]
+__all__ = ["Abandoned", "Late", "Limits", "Stage", "Stages"]
 
 Said = TypeVar("Said")
 
@@ -32,22 +31,52 @@ class Limits:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage as it runs.
+
+    Attributes:
+        name: which.
+        seconds: how long it may take.
+        until: when that is over, on the clock of `time.perf_counter`.
+    """
+
+    name: str
+    seconds: float
+    until: float
+
+
+@final
+class Late(PlaitError):
+    """A stage took longer than it may, or hangs elsewhere and is not asked."""
+
+
+@final
+class Abandoned(Exception):
+    """Nobody waits for this answer any more."""
+
+
+@final
 class Stages:
     """The stages of one answer.
 
     Args:
-        crew: who does what may hang.
+        without: stage -> why it is not done.
 
     Attributes:
         degraded: what failed and why.
         took: milliseconds by stage.
+        current: the stage that runs; None between stages.
+        abandoned: whether nobody waits for the answer any more.
     """
 
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+    def __init__(self, without: Mapping[str, str] | None = None) -> None:
+        self._without = without or {}
         self._start = self._last = time.perf_counter()
         self.degraded: list[str] = []
         self.took: dict[str, float] = {}
+        self.current: Stage | None = None
+        self.abandoned = False
 
     def run(self, name: str, work: Callable[[], Said], seconds: float) -> Said | None:
         """Do a stage; None where it failed, and why is noted.
@@ -55,16 +84,31 @@ class Stages:
         Raises:
             RecipeError: it was asked wrongly, which is not the stage's fault.
         """
-        self.mark("order")
         try:
-            return self._crew.do(name, work, seconds)
-        except RecipeError:
+            return self.need(name, work, seconds)
+        except (RecipeError, Abandoned):
             raise
         except Exception as error:  # noqa: BLE001  whatever a stage fails of, the answer goes on without it
             said = str(error).splitlines()[0][:200] if isinstance(error, PlaitError) else type(error).__name__
             self.degraded.append(f"{name}: {said}")
             return None
+
+    def need(self, name: str, work: Callable[[], Said], seconds: float) -> Said:
+        """Do a stage without which there is no answer.
+
+        Raises:
+            Late: it takes too long.
+        """
+        if self.abandoned:
+            raise Abandoned
+        if name in self._without:
+            raise Late(self._without[name])
+        self.mark("order")
+        self.current = Stage(name, seconds, self._last + seconds)
+        try:
+            return work()
         finally:
+            self.current = None
             self.mark(name)
 
     def mark(self, name: str) -> None:

@@ -12,9 +12,9 @@ import torch
 from plait.errors import RunError, StoreError
 from plait.export.backend import Asker, Backend
 from plait.export.bundle import Bundle
-from plait.serve.ask.crew import Crew, Late
+from plait.serve.ask.crew import Crew
 from plait.serve.ask.questions import RecommendAsked
-from plait.serve.ask.stages import Limits
+from plait.serve.ask.stages import Late, Limits, Stages
 from plait.serve.service import Service
 
 FAULTS = ["ranker_hung", "model_missing", "index_missing", "store_locked"]
@@ -111,7 +111,29 @@ def test_what_hangs_makes_only_the_first_wait(films_bundle: Bundle, release: thr
 def test_a_crew_raises_what_its_work_raises() -> None:
     crew = Crew()
     with pytest.raises(KeyError):
-        crew.do("work", lambda: {}["x"], 1.0)
-    assert crew.do("work", lambda: 3, 1.0) == 3
+        crew.answer(lambda _: {}["x"])
+    assert crew.answer(lambda _: 3) == 3
     with pytest.raises(Late, match="`work` took longer than 10 ms"):
-        crew.do("work", lambda: time.sleep(0.2), 0.01)
+        crew.answer(lambda stages: stages.need("work", lambda: time.sleep(0.2), 0.01))
+
+
+def test_each_stage_has_its_own_time() -> None:
+    def work(stages: Stages) -> list[str]:
+        for name, seconds in (("slow", 0.05), ("slower", 0.03), ("quick", 1.0)):
+            stages.run(name, lambda pause=seconds: time.sleep(0.1 if pause < 1 else 0), seconds)
+        return stages.degraded
+
+    assert Crew().answer(work) == ["slow: `slow` took longer than 50 ms", "slower: `slower` took longer than 30 ms"]
+
+
+def test_an_answer_that_nobody_waits_for_is_not_gone_on_with() -> None:
+    gone: list[str] = []
+
+    def work(stages: Stages) -> int:
+        stages.run("slow", lambda: time.sleep(0.1), 0.02)
+        stages.run("next", lambda: gone.append("next"), 1.0)
+        return 1
+
+    assert Crew().answer(work) == 1
+    time.sleep(0.2)
+    assert gone == ["next"]
