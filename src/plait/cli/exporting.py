@@ -22,6 +22,13 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help="Products and vectors in whole numbers of 8 bits; says what that costs.")
     ] = False,
+    distil: Annotated[
+        bool, typer.Option("--distil", help="Teach a small body what the run says of its training rows, and export that.")
+    ] = False,
+    prune: Annotated[
+        float,
+        typer.Option(help="Take this share of the body's experts and units out, and teach the rest.", min=0, max=0.95),
+    ] = 0.0,
     compiled: Annotated[
         bool, typer.Option("--compiled", help="Add machine code that torch compiles; wants a C++ compiler and some minutes.")
     ] = False,
@@ -37,6 +44,6 @@ def export(
     from plait.export.command import export_command
     from plait.export.options import Options
 
-    lines, data = export_command(run, out, Options(formula, int8, compiled, loss))
+    lines, data = export_command(run, out, Options(formula, int8, compiled, distil, prune, loss))
     give(lines, data, as_json)
     say(f"\nNext: plait serve {out}")

@@ -9,11 +9,12 @@ from typing import Literal
 from plait.errors import RecipeError, RunError
 from plait.export.bundle import load_bundle
 from plait.export.compiled import compile_graphs
-from plait.export.compress import bytes_of, check_loss, quantise, table
+from plait.export.compress import Beside, bytes_of, check_loss, quantise, table
 from plait.export.eager import EagerBackend
 from plait.export.options import Options
 from plait.export.parity import CLOSE, difference
 from plait.export.serving import Serving
+from plait.export.student import distilled, pruned_run
 from plait.export.write import finish, write_bundle
 from plait.run.run import Run, load
 
@@ -29,19 +30,22 @@ def export(run: Run, out: Path, options: Options | None = None) -> Serving:
         options: what it should be like.
 
     Raises:
-        RecipeError: there is something in `out`.
+        RecipeError: there is something in `out`, or two ways to make it smaller were asked for.
         RunError: the run cannot be exported, or the bundle says something else than the run, or more is lost.
     """
     options = options or Options()
+    if options.distil and options.prune:
+        raise RecipeError("A run should be made smaller in one way: `--distil` or `--prune`. Found both. Leave one out.")
     _make_room(out)
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     try:
-        serving = _written(run, part, options)
+        (part / "bundle").mkdir(parents=True)
+        (part / "run").mkdir()
+        serving = _written(run, part / "bundle", part / "run", options)
         if out.exists():
             out.rmdir()
-        part.rename(out)
+        (part / "bundle").rename(out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return serving
@@ -59,25 +63,43 @@ def export_command(folder: Path, out: Path, options: Options) -> tuple[list[str]
     tables = ", ".join(f"{stored.rows:,} rows of {name}" for name, stored in serving.tables.items())
     lines = [
         f"{out}: {graphs}; {tables} encoded once; {size / 1e6:,.1f} MB beside the run",
-        f"scores as the run's: at most {serving.difference:.1e} apart on real rows{', in fp32' if options.int8 else ''}",
+        f"scores as the run's: at most {serving.difference:.1e} apart on real rows{_of_what(options)}",
     ]
     lines += ["", *table(serving.compared)] if serving.compared else []
     return lines, {"out": str(out), "bytes": size, **serving.model_dump(mode="json", exclude={"graphs"})}
 
 
-def _written(run: Run, folder: Path, options: Options) -> Serving:
+def _written(run: Run, folder: Path, scratch: Path, options: Options) -> Serving:
     """Write a bundle, compare it with its run, and make it smaller where that was asked for."""
-    serving = write_bundle(run, folder, options.formula)
-    serving = serving.model_copy(update={"difference": _compare(folder, run)})
+    beside, name, source = Beside(run), "fp32", run
+    if options.distil or options.prune:
+        finish(scratch, write_bundle(run, scratch))
+        beside.add("run", scratch)
+        name = "distilled" if options.distil else "pruned"
+        small = scratch / "small"
+        source = distilled(run, small) if options.distil else pruned_run(run, small, options.prune)
+    serving = write_bundle(source, folder, options.formula)
+    serving = serving.model_copy(update={"difference": _compare(folder, source)})
     if options.compiled:
-        serving = compile_graphs(run, folder, serving)
+        serving = compile_graphs(source, folder, serving)
         finish(folder, serving)
-        serving = serving.model_copy(update={"difference": max(serving.difference, _compare(folder, run, "torch"))})
+        serving = serving.model_copy(update={"difference": max(serving.difference, _compare(folder, source, "torch"))})
     finish(folder, serving)
+    exact = beside.add(name, folder)
     if options.int8:
-        serving = quantise(run, folder, serving)
+        serving = quantise(folder, serving, exact)
+        beside.add("int8" if name == "fp32" else f"{name} int8", folder)
+    if len(beside) > 1:
+        serving = serving.model_copy(update={"compared": beside.compared()})
+        finish(folder, serving)
         check_loss(serving.compared, options.loss)
     return serving
+
+
+def _of_what(options: Options) -> str:
+    """Say what the scores are compared with, and before what."""
+    small = " (the smaller one's)" if options.distil or options.prune else ""
+    return f"{small}{', before 8 bits' if options.int8 else ''}"
 
 
 def _make_room(out: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import final
 
 from safetensors.numpy import save_file
 
@@ -17,20 +18,17 @@ from plait.export.store import read_tensors
 from plait.export.write import finish
 from plait.run.run import Run
 
-__all__ = ["bytes_of", "check_loss", "quantise", "table"]
+__all__ = ["Beside", "bytes_of", "check_loss", "quantise", "table"]
 
 
-def quantise(run: Run, folder: Path, serving: Serving) -> Serving:
-    """Turn a bundle's graphs and vectors into whole numbers of 8 bits, and say what that costs.
+def quantise(folder: Path, serving: Serving, exact: OnnxBackend) -> Serving:
+    """Turn a bundle's graphs and vectors into whole numbers of 8 bits.
 
     Args:
-        run: the run.
         folder: the bundle; its files are written over.
         serving: what it says of itself.
+        exact: scores as the bundle did before.
     """
-    exact = load_bundle(folder).backend
-    assert isinstance(exact, OnnxBackend)
-    size = bytes_of(folder, serving)
     files = dict.fromkeys([*(t.file for t in serving.tables.values()), *(h.file for h in serving.histories.values())])
     own = {name for history in serving.histories.values() for name in (history.items, history.spans)}
     for name in files:
@@ -47,11 +45,35 @@ def quantise(run: Run, folder: Path, serving: Serving) -> Serving:
         graphs[name] = graph.model_copy(update={"data": []})
     serving = serving.model_copy(update={"precision": "int8", "graphs": graphs})
     finish(folder, serving)
-    backends: dict[str, Backend] = {"fp32": exact, "int8": load_bundle(folder).backend}
-    found = compared(run, backends, {"fp32": size, "int8": bytes_of(folder, serving)})
-    serving = serving.model_copy(update={"compared": found})
-    finish(folder, serving)
     return serving
+
+
+@final
+class Beside:
+    """Bundles set side by side, the first being what the others are compared with.
+
+    Args:
+        run: the run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._backends: dict[str, Backend] = {}
+        self._sizes: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._backends)
+
+    def add(self, name: str, folder: Path) -> OnnxBackend:
+        """Load a bundle as it is now; it may be written over afterwards."""
+        backend = load_bundle(folder).backend
+        assert isinstance(backend, OnnxBackend)
+        self._backends[name], self._sizes[name] = backend, bytes_of(folder, backend.serving)
+        return backend
+
+    def compared(self) -> list[Compared]:
+        """Measure all of them."""
+        return compared(self._run, self._backends, self._sizes)
 
 
 def bytes_of(folder: Path, serving: Serving) -> int:

@@ -138,7 +138,7 @@ class MultiTaskModel(nn.Module):
             enforce: takes what rules forbid out of a task's predictions.
         """
         found: dict[str, Tensor] = {}
-        linked = self._linked(vectors)
+        linked = self.linked(vectors)
         for name, hidden in vectors.items():
             head = self.head(name)
             assert not isinstance(head, TokenHead)
@@ -267,7 +267,7 @@ class MultiTaskModel(nn.Module):
         heads = {name: self.head(name) for name in self.chain.order}
         return {name: head for name, head in heads.items() if isinstance(head, Head)}
 
-    def _linked(self, vectors: Mapping[str, Float[Tensor, "B H"]]) -> dict[str, Linked]:
+    def linked(self, vectors: Mapping[str, Float[Tensor, "B H"]]) -> dict[str, Linked]:
         """Run the heads of the chain whose vectors are there."""
         return self.chain(vectors, self._chained()) if any(name in self.chain for name in vectors) else {}
 
@@ -283,7 +283,7 @@ class MultiTaskModel(nn.Module):
         for group in self._groups(batch.table):
             if not needed.isdisjoint(group.tasks):
                 vectors |= self._hidden(batch, group, encoded)
-        linked = self._linked({name: vectors[name] for name in self.chain.order if name in needed})
+        linked = self.linked({name: vectors[name] for name in self.chain.order if name in needed})
         for name in ruled:
             head = self.head(name)
             assert isinstance(head, Head)
