@@ -47,8 +47,7 @@ class Exact(Search):
             scores = scores.masked_fill(~self._shown(start, stop, size, excluded), -torch.inf)
             numbers = torch.arange(start, stop).expand(size, -1)
             both, all_rows = torch.cat([best, scores], dim=1), torch.cat([rows, numbers], dim=1)
-            # A stable sort keeps equal scores in the order of their row numbers, which topk does not promise.
-            order = both.sort(dim=1, descending=True, stable=True).indices[:, :count]
+            order = _strict(both).topk(count, dim=1).indices
             best, rows = both.gather(1, order), all_rows.gather(1, order)
         return Found(rows.masked_fill(best == -torch.inf, 0), best)
 
@@ -71,3 +70,14 @@ class Exact(Search):
             raise RecipeError(
                 f"`excluded` should have one entry for each of the {len(queries)} queries. Found {len(excluded)}."
             )
+
+
+def _strict(scores: Float[Tensor, "B n"]) -> Int[Tensor, "B n"]:
+    """Return whole numbers in the order of some scores, of equal ones the earlier larger.
+
+    `topk` promises no order among equal scores, and a stable sort takes ten times as long. The bits of a float, those below
+    0 turned round, are in its order; the place stands in the lower half.
+    """
+    bits = (scores + 0.0).view(torch.int32).long()
+    ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    return (ordered << 32) - torch.arange(scores.shape[1])

@@ -15,11 +15,13 @@ from plait.serve.ask.answers import (
     Ads,
     Analysed,
     Answered,
+    Explained,
     Feedback,
     Profile,
     Ranked,
     Recommended,
     Scored,
+    SearchFound,
     SimilarFound,
 )
 from plait.serve.ask.calibration import Calibrations
@@ -30,18 +32,22 @@ from plait.serve.ask.questions import (
     AdsAsked,
     AnalyseAsked,
     AnswerAsked,
+    ExplainAsked,
     FeedbackAsked,
     ItemsAsked,
     ProfileAsked,
     RankAsked,
     RecommendAsked,
     ScoreAsked,
+    SearchAsked,
     SimilarAsked,
 )
 from plait.serve.ask.recommend import recommend
+from plait.serve.ask.search import Finder
 from plait.serve.ask.shop import Shop
 from plait.serve.ask.similar import Kinship
 from plait.serve.ask.stages import Limits, Stages
+from plait.serve.ask.why import explain
 
 __all__ = ["Service"]
 
@@ -136,6 +142,24 @@ class Service:
         """
         return self._kinship.similar(asked)
 
+    def search(self, asked: SearchAsked) -> SearchFound:
+        """Say which items fit some words.
+
+        Raises:
+            RecipeError: a filter names what there is not.
+            RunError: users and items do not meet in this run.
+        """
+        return self._finder.search(asked)
+
+    def explain(self, asked: ExplainAsked) -> Explained:
+        """Say why a user is shown an item, or would not be.
+
+        Raises:
+            DataError: there is no such item.
+            RunError: users and items do not meet in this run.
+        """
+        return explain(self._shop, asked)
+
     def ads(self, asked: AdsAsked) -> Ads:
         """Say which advertisements to show a user.
 
@@ -164,10 +188,15 @@ class Service:
     def answer(self, asked: AnswerAsked) -> Answered:
         """Answer a customer's question, or say that the answer is not known.
 
+        Without a retrieval task that reads nothing but a text, items that hold the question's words are named.
+
         Raises:
-            RunError: no retrieval task of the run reads a text and nothing else.
+            RunError: there is no such task, and no items to search.
         """
-        return self._responder.answer(asked)
+        if self._responder.able or not self.bundle.backend.shape.pairings:
+            return self._responder.answer(asked)
+        found = self._finder.search(SearchAsked(query=asked.question[:1_000], count=asked.count))
+        return self._responder.nearest(asked, found)
 
     def feedback(self, asked: FeedbackAsked) -> Feedback:
         """Keep what a user did; it is on the disk when this returns, and the next answer knows it.
@@ -208,6 +237,10 @@ class Service:
     @cached_property
     def _responder(self) -> Responder:
         return Responder(self.bundle)
+
+    @cached_property
+    def _finder(self) -> Finder:
+        return Finder(self._shop)
 
     @cached_property
     def _kinship(self) -> Kinship:

@@ -90,3 +90,10 @@ def test_what_cannot_be_is_refused(call: object, words: str) -> None:
 def test_a_chunk_of_nothing_is_refused() -> None:
     with pytest.raises(RecipeError, match="`chunk` should be at least 1"):
         Exact(torch.ones(3, 2), chunk=0)
+
+
+def test_equal_scores_of_either_sign_stand_in_the_order_of_rows() -> None:
+    places = torch.tensor([[9.0], [-1.0], [0.0], [-0.0], [2.0], [-1.0], [2.0], [0.0], [-3.0]])
+    for chunk in (2, 3, 100):
+        found = Exact(places, chunk).top(torch.ones(1, 1), 8)
+        assert found.rows[0].tolist() == [4, 6, 2, 3, 7, 1, 5, 8]

@@ -13,7 +13,7 @@ from plait.data.questions import Answers
 from plait.errors import RunError
 from plait.export.bundle import Bundle
 from plait.layout import TaskLayout
-from plait.serve.ask.answers import Answered, Reply
+from plait.serve.ask.answers import Answered, Reply, SearchFound
 from plait.serve.ask.questions import AnswerAsked
 from plait.serve.ask.reads import Reading, packed, reading_of
 from plait.serve.catalogue import Catalogue
@@ -25,6 +25,7 @@ _ROWS: Final = 5_000
 _FEWEST: Final = 20
 _WANTED: Final = 0.8
 _COVERED: Final = 0.05
+_UNKNOWN: Final = "I don't know; nothing here answers that surely enough."
 
 
 @final
@@ -65,6 +66,21 @@ class Responder:
         """Whether there is a task that answers questions."""
         return self._task is not None
 
+    def nearest(self, asked: AnswerAsked, found: SearchFound) -> Answered:
+        """Write what a search by words found as an answer, of which nobody can say how sure it is."""
+        return Answered(
+            model=self._version,
+            took=found.took,
+            question=asked.question,
+            known=False,
+            text=f"{_UNKNOWN} What follows holds its words.",
+            by=found.by,
+            threshold=None,
+            precision=None,
+            coverage=None,
+            answers=[Reply(id=p.item, title=p.title or p.item, score=p.score or 0.0) for p in found.items],
+        )
+
     def answer(self, asked: AnswerAsked) -> Answered:
         """Answer a question from the rows that the retrieval task finds.
 
@@ -82,7 +98,7 @@ class Responder:
         rows, values = best.indices.tolist(), best.values.tolist()
         known = bool(rows) and sure is not None and values[0] >= sure.threshold
         texts = self._texts(catalogue, rows)
-        said = f"{texts[0]} [{catalogue.id(rows[0])}]" if known else "I don't know; nothing here answers that surely enough."
+        said = f"{texts[0]} [{catalogue.id(rows[0])}]" if known else _UNKNOWN
         return Answered(
             model=self._version,
             took={"total": round((time.perf_counter() - start) * 1000, 3)},

@@ -13,9 +13,12 @@ __all__ = [
     "Analysed",
     "Answer",
     "Answered",
+    "Because",
     "Confidence",
+    "Explained",
     "Feedback",
     "Interest",
+    "Moved",
     "Placed",
     "Profile",
     "Ranked",
@@ -194,7 +197,7 @@ class Reply(_Part):
     id: str
     title: str
     score: float
-    """Its chance among all answers there are."""
+    """Its chance among all answers there are; of a search by words, how well they fit."""
 
 
 class Answered(Answer):
@@ -227,3 +230,38 @@ class Added(Answer):
     """Items that can be found from now on."""
 
     items: list[str]
+
+
+class Because(_Part):
+    """Something the user had that is like the item."""
+
+    item: str
+    title: str
+    likeness: float
+    """Cosine of their places."""
+    without: dict[str, float]
+    """What the tasks would say of the item had the user not had this one; empty where it could not be asked."""
+
+
+class Moved(_Part):
+    """Where the item stood after one step."""
+
+    stage: str
+    """`retrieve`, a task by itself, or the formula."""
+    place: int | None
+    """From 1; nothing where the item was not among the candidates."""
+    among: int
+
+
+class Explained(Answer):
+    """Why a user is shown an item, or would not be."""
+
+    user: str
+    known: bool
+    item: str
+    title: str
+    seen: bool
+    """Whether the user had it."""
+    tasks: dict[str, float | dict[str, float]]
+    because: list[Because]
+    moved: list[Moved]

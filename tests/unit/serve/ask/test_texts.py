@@ -40,8 +40,14 @@ def test_phrases_and_sentiment_of_a_text(tmp_path: Path) -> None:
 def test_without_tasks_on_texts_it_says_so(service: Service) -> None:
     with pytest.raises(RunError, match=r"such as `sentiment: .* Found none among \['like', 'stars', 'next', 'genre'\]"):
         service.analyse(AnalyseAsked(texts=["a"]))
+    answer = service.answer(AnswerAsked(question="Who made Amélie?"))
+    assert not answer.known and answer.by == "words" and answer.precision is None
+    assert answer.answers[0].title == "Amélie & “friends”" and answer.text.startswith("I don't know")
+
+
+def test_without_items_there_is_nothing_to_answer_with(people_run: Run) -> None:
     with pytest.raises(RunError, match=r"such as `answer: .* Found none among"):
-        service.answer(AnswerAsked(question="a"))
+        Service(load_bundle(people_run.folder)).answer(AnswerAsked(question="a"))
 
 
 @pytest.fixture(scope="module")
