@@ -13,7 +13,7 @@ from plait.serve.ask.person import Person, found
 from plait.serve.ask.questions import AdsAsked, Bid
 from plait.serve.ask.shop import Shop
 from plait.serve.ask.stages import Stages
-from plait.serve.ask.worth import quoted
+from plait.serve.ask.worth import named, quoted
 
 __all__ = ["ads", "charges", "pace"]
 
@@ -100,7 +100,7 @@ def _event(shop: Shop, text: str | None) -> Formula:
             f"with items. Found {dict(shop.worth.kinds)}."
         )
     if text is not None:
-        return Formula(text, binary)
+        return named(Formula(text, binary))
     tasks = shop.run.recipe.tasks
     dependent = [name for name in binary if tasks[name].parents]
     return Formula(quoted(dependent[-1] if dependent else binary[0]), binary)
@@ -130,4 +130,4 @@ def _chances(shop: Shop, calibrations: Calibrations, event: Formula, person: Per
         else torch.full((len(rows),), layouts[name].mean, dtype=torch.float64)
         for name in event.names
     }
-    return event(values).clamp(0, 1) if values else torch.ones(len(rows), dtype=torch.float64)
+    return event(values).clamp(0, 1)

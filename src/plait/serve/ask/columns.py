@@ -63,7 +63,12 @@ class Column:
             if bounds.max is not None:
                 mask &= self._numbers <= self._number(bounds.max)
             return mask
-        texts = self._values.cast(pa.string())
+        try:
+            texts = self._values.cast(pa.string())
+        except pa.ArrowException:
+            raise RecipeError(
+                f"A range is of numbers, texts or times. The column `{self.name}` holds {self._values.type}; name values."
+            ) from None
         found = pc.is_valid(texts)
         if bounds.min is not None:
             found = pc.and_(found, pc.fill_null(pc.greater_equal(texts, str(bounds.min)), False))
@@ -83,7 +88,7 @@ class Column:
     def _number(self, value: Value) -> float:
         try:
             return float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise RecipeError(
                 f"A condition on the column `{self.name}` should be a number, as its values are. Found `{value}`."
             ) from None

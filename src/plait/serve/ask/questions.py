@@ -138,12 +138,12 @@ class Bid(_Asked):
     """An advertisement that could be shown."""
 
     item: Id
-    bid: float = Field(ge=0)
+    bid: float = Field(ge=0, le=1e12)
     """What is paid for one event, in any currency."""
     campaign: str | None = Field(default=None, max_length=500)
-    budget: float | None = Field(default=None, gt=0)
+    budget: float | None = Field(default=None, gt=0, le=1e15)
     """What the campaign may spend in all."""
-    spent: float = Field(default=0.0, ge=0)
+    spent: float = Field(default=0.0, ge=0, le=1e15)
     elapsed: float = Field(default=0.0, ge=0, le=1)
     """Share of the campaign's time that is over."""
 

@@ -110,6 +110,10 @@ class Shop:
         table = _table(rows, items.table)
         if column not in table.column_names:
             raise DataError(f"New rows of `{items.name}` should have a `{column}`, by which they are found. Found none.")
+        if table[column].null_count:
+            raise DataError(
+                f"Each new row of `{items.name}` should have a `{column}`, by which it is found. Found none in some."
+            )
         with self._growing:
             # The backend knows more than is offered for a moment, and never less.
             self.backend.add(table)

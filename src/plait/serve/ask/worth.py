@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from plait.errors import RecipeError
 from plait.export.backend import Backend
 from plait.run.run import Run
 from plait.serve.ask.formula import Formula
@@ -82,8 +83,12 @@ class Worth:
         return output @ self._levels[task] if task in self._levels else output[:, 0]
 
     def formula(self, text: str) -> Formula:
-        """Read a formula over these names."""
-        return Formula(text, self.names)
+        """Read a formula over these names.
+
+        Raises:
+            RecipeError: it cannot be read, names what there is not, or names nothing.
+        """
+        return named(Formula(text, self.names))
 
     def _all_names(self) -> list[str]:
         self._parts: dict[str, tuple[str, int]] = {}
@@ -92,6 +97,17 @@ class Worth:
             if len(columns) > 1:
                 self._parts.update({f"{task}.{column}": (task, place) for place, column in enumerate(columns)})
         return [*whole, *([self.retrieval] if self.retrieval is not None else []), *self._parts]
+
+
+def named(formula: Formula) -> Formula:
+    """Return a formula that names something.
+
+    Raises:
+        RecipeError: it is the same for all items.
+    """
+    if not formula.names:
+        raise RecipeError(f"A formula should name a task, or all items are worth the same. Found `{formula.text}`.")
+    return formula
 
 
 def quoted(name: str) -> str:

@@ -38,6 +38,10 @@ def test_numbers() -> None:
     assert rows(column.between(Range())) == [1, 3, 4]
     with pytest.raises(RecipeError, match=r"`year` should be a number, as its values are. Found `x`."):
         column.equal(["x"])
+    with pytest.raises(RecipeError, match="should be a number"):
+        column.between(Range.model_validate({"min": "9" * 400 + "x"}))
+    with pytest.raises(RecipeError, match="should be a number"):
+        column.equal([10**400])
 
 
 def test_texts_and_times_in_order() -> None:
@@ -45,6 +49,12 @@ def test_texts_and_times_in_order() -> None:
     assert rows(column.between(Range(min="b"))) == [1, 4]
     when = Column("when", pa.chunked_array([pa.array([0, 10**9, None], pa.timestamp("s"))]))
     assert rows(when.between(Range(min="1999-01-01"))) == [2]
+
+
+def test_lists_have_no_range() -> None:
+    column = Column("tags", pa.chunked_array([[["a", "b"], None]]))
+    with pytest.raises(RecipeError, match=r"The column `tags` holds list<.*>; name values"):
+        column.between(Range(min="a"))
 
 
 def test_no_items() -> None:

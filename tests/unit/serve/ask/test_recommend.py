@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -43,6 +45,26 @@ def test_another_formula_is_checked_before_it_is_in_place(service: Service) -> N
     assert service.formula == "exp(next) * like"
     assert service.use("like^2 * log(stars)") == "exp(next) * like"
     assert service.recommend(asked()).by == "like^2 * log(stars)"
+
+
+def test_a_formula_names_a_task(service: Service) -> None:
+    with pytest.raises(RecipeError, match=r"all items are worth the same. Found `7`."):
+        service.recommend(asked(formula="7"))
+
+
+def test_an_answer_is_read_back_as_it_was_written(service: Service) -> None:
+    for answer in (service.recommend(asked()), service.rank(RankAsked(user="5", items=["f/1 é", "none"]))):
+        assert type(answer).model_validate_json(answer.model_dump_json()) == answer
+
+
+def test_answers_at_the_same_time_are_those_of_one_after_the_other(service: Service) -> None:
+    users = [str(user) for user in range(1, 40)]
+    alone = [[(p.item, p.score) for p in service.recommend(asked(user, count=30)).items] for user in users]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda user: service.recommend(asked(user, count=30)), users * 3))
+    for place, answer in enumerate(together):
+        assert answer.degraded == []
+        assert [(p.item, p.score) for p in answer.items] == alone[place % len(users)]
 
 
 def test_what_was_seen_is_left_out_unless_asked_for(service: Service) -> None:
