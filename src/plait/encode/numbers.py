@@ -129,7 +129,10 @@ class PiecewiseNumbers(NumberEncoder):
             return self.plain(numbers)
         value = numbers.index_select(1, self.values)
         # A value equal to an edge is in the bin that starts there.
-        place = torch.searchsorted(self.edges, value.T.contiguous(), right=True).T + self.first
+        if torch.compiler.is_exporting():  # Graphs know no search.
+            place = (value[:, :, None] >= self.edges).sum(-1) + self.first
+        else:
+            place = torch.searchsorted(self.edges, value.T.contiguous(), right=True).T + self.first
         low, scale = self.bins.index_select(0, place.flatten()).view(*place.shape, 2).unbind(-1)
         level = self.rise.cumsum(1) - self.rise + self.jump
         table = torch.cat([level, self.rise], dim=-1).flatten(0, 1)
@@ -137,7 +140,12 @@ class PiecewiseNumbers(NumberEncoder):
         found = torch.addcmul(level, rise, ((value - low) * scale)[:, :, None])
         if self.marks.shape[0]:
             mark = numbers.index_select(1, self.marks)
-            found = found.index_add(1, self.marked, mark[:, :, None] * self.missing)
+            added = mark[:, :, None] * self.missing
+            if torch.compiler.is_exporting():
+                owner = nn.functional.one_hot(self.marked, found.shape[1]).float()
+                found = found + owner.T @ added
+            else:
+                found = found.index_add(1, self.marked, added)
         return torch.cat([found.flatten(1), self.plain(numbers)], dim=1)
 
 

@@ -149,6 +149,8 @@ class RowEncoder(nn.Module):
     def _pooled(self, codes: Int[Tensor, "B M"]) -> Float[Tensor, "views B P"]:
         """Average the values of each many-valued feature: only what is there is looked up."""
         assert self.embedding is not None
+        if torch.compiler.is_exporting():
+            return self._pooled_dense(self.embedding, codes)
         row, slot = (codes != 0).nonzero(as_tuple=True)
         bag = row * self.many + self.many_feature.index_select(0, slot)
         vectors = self.embedding.look_up(codes[row, slot])
@@ -157,6 +159,14 @@ class RowEncoder(nn.Module):
         count = torch.bincount(bag, minlength=bags).clamp(min=1)
         mean = (total / count[:, None]).view(codes.shape[0], self.many, self.views, self.embedding.width)
         return mean.permute(2, 0, 1, 3).flatten(2)
+
+    def _pooled_dense(self, embedding: FusedEmbedding, codes: Int[Tensor, "B M"]) -> Float[Tensor, "views B P"]:
+        """Do the same with what is not there looked up too, for graphs, whose shapes depend on no value."""
+        there = (codes != 0).float()
+        vectors = embedding.look_up(codes.flatten()).view(*codes.shape, -1) * there[:, :, None]
+        owner = nn.functional.one_hot(self.many_feature, self.many).float()
+        mean = (owner.T @ vectors) / (there @ owner).clamp(min=1)[:, :, None]
+        return mean.view(-1, self.many, self.views, embedding.width).permute(2, 0, 1, 3).flatten(2)
 
     def _modality(self, name: str) -> Modality:
         encoder = self.vectors[_slot(name)]

@@ -11,9 +11,11 @@ from plait.export.bundle import load_bundle
 from plait.export.compiled import compile_graphs
 from plait.export.compress import Beside, bytes_of, check_loss, quantise, table
 from plait.export.eager import EagerBackend
+from plait.export.onnx_backend import OnnxBackend
 from plait.export.options import Options
-from plait.export.parity import CLOSE, difference
+from plait.export.parity import CLOSE, difference, rows_difference
 from plait.export.serving import Serving
+from plait.export.shape import shape_of
 from plait.export.student import distilled, pruned_run
 from plait.export.write import finish, write_bundle
 from plait.run.run import Run, load
@@ -36,6 +38,11 @@ def export(run: Run, out: Path, options: Options | None = None) -> Serving:
     options = options or Options()
     if options.distil and options.prune:
         raise RecipeError("A run should be made smaller in one way: `--distil` or `--prune`. Found both. Leave one out.")
+    if not shape_of(run.layout).pairings and (options.int8 or options.distil or options.prune or options.compiled):
+        raise RecipeError(
+            "`--int8`, `--distil`, `--prune` and `--compiled` should be given a run that ranks items for users, since they "
+            "are measured by its requests. Found tasks about single rows. Export without them."
+        )
     _make_room(out)
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
@@ -113,7 +120,10 @@ def _compare(folder: Path, run: Run, runtime: Literal["onnx", "torch"] = "onnx")
     Raises:
         RunError: they say something else.
     """
-    apart, where = difference(load_bundle(folder, runtime).backend, EagerBackend(run))
+    backend = load_bundle(folder, runtime).backend
+    assert isinstance(backend, OnnxBackend)
+    found = [difference(backend, EagerBackend(run)), rows_difference(backend, run)]
+    apart, where = max(found, key=lambda one: float("inf") if one[0] != one[0] else one[0])
     if not apart <= CLOSE:
         raise RunError(
             f"A bundle should say what its run says, to {CLOSE:g} on real rows. Found {where} {apart:.2g} apart. Nothing "

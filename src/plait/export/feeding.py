@@ -61,7 +61,7 @@ class Feeding:
     def feed(
         self, inputs: Sequence[Input], keys: Mapping[str, Rows], recent: Mapping[str, Sequence[int]]
     ) -> dict[str, npt.NDArray[Any]]:
-        """Return the inputs of a graph; what rules forbid is left to whoever knows the rules.
+        """Return the inputs of a graph; what rules forbid, and the examples themselves, are left to the caller.
 
         Args:
             inputs: what the graph wants.
@@ -71,7 +71,7 @@ class Feeding:
         found: dict[str, npt.NDArray[Any]] = {}
         sequences: dict[str, Rows] = {}
         for known in inputs:
-            if known.by == "rule":
+            if known.by in ("rule", "own"):
                 continue
             if known.by == "row":
                 found[known.name] = self.store.take(known.table, known.tensor, keys[known.key])

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from plait.data.columns import Prepared
+from plait.data.columns import Columns, Prepared
 from plait.data.engine import Engine
 from plait.data.rules.judge import rules_of_rows
 from plait.errors import RunError
@@ -25,6 +25,7 @@ from plait.export.reading import Reading
 from plait.export.rows import Encoding
 from plait.export.serving import Graph, Serving
 from plait.export.shape import shape_of
+from plait.export.tables import graph_name, own_inputs
 from plait.run.run import Run
 
 __all__ = ["OnnxBackend"]
@@ -124,6 +125,27 @@ class OnnxBackend(Backend):
         pairing = self.pairing()
         rows = items.numpy().astype(np.int64, copy=False)
         return self._fed(name, asker, {pairing.user_key: np.array([asker.row]), pairing.item_key: rows})
+
+    def rows(self, table: str, columns: Columns, rows: Int[Tensor, "B"]) -> dict[str, Float[Tensor, "B _"]]:
+        """Predict the tasks about rows of a table, packed by `plait.data.apply`, where users and items do not meet.
+
+        Args:
+            table: the table.
+            columns: its packed rows.
+            rows: which of them.
+
+        Raises:
+            RunError: the bundle has no graph for the table.
+        """
+        graph = self.serving.graphs.get(graph_name(table))
+        if graph is None:
+            reason = self.serving.left_out.get(table, "users and items meet in these data, and `rank` scores them")
+            raise RunError(f"A bundle should have a graph for `{table}` to score its rows. Found none: {reason}.")
+        layout = columns.layout
+        keys = {key: columns.matrix[:, layout.keys[key]].index_select(0, rows).long().numpy() for key in layout.targets}
+        fed = self._state.feeding.feed(graph.inputs, keys, {}) | own_inputs(graph.inputs, columns, rows)
+        found = self._sessions[graph_name(table)].run([output.task for output in graph.outputs], fed)
+        return {output.task: torch.from_numpy(said) for output, said in zip(graph.outputs, found, strict=True)}
 
     def _ran(self, name: str, asker: Asker, keys: dict[str, npt.NDArray[np.int64]]) -> dict[str, Tensor]:
         graph = self.serving.graphs[name]

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from plait.export.backend import Asker, Backend
+from plait.export.onnx_backend import OnnxBackend
+from plait.export.tables import graph_name, some_rows
+from plait.run.run import Run
 
-__all__ = ["CLOSE", "askers", "difference"]
+__all__ = ["CLOSE", "askers", "difference", "rows_difference"]
 
 CLOSE: Final = 1e-4
 """How far scores of an exact bundle may lie apart: absolutely, for scores above 1 in proportion to them."""
@@ -32,6 +35,8 @@ def difference(backend: Backend, run: Backend) -> tuple[float, str]:
         run: the run's.
     """
     largest, where = 0.0, ""
+    if not run.shape.pairings:
+        return largest, where
     items = torch.tensor(sorted({round(run.items * step / (_ITEMS - 1)) for step in range(_ITEMS)}))
     for asker in askers(run):
         said, meant = backend.rank(asker, items), run.rank(asker, items)
@@ -46,6 +51,22 @@ def difference(backend: Backend, run: Backend) -> tuple[float, str]:
     places, meant_places = backend.places(), run.places()
     if places is not None and meant_places is not None and not (apart := _apart(places, meant_places)) <= largest:
         largest, where = apart, "the places of items"
+    return largest, where
+
+
+def rows_difference(backend: OnnxBackend, run: Run) -> tuple[float, str]:
+    """Return the largest difference between a bundle's graphs of rows and the run, and where it is."""
+    largest, where = 0.0, ""
+    for table in dict.fromkeys(task.table for task in run.layout.tasks.values()):
+        graph = backend.serving.graphs.get(graph_name(table))
+        if graph is None:
+            continue
+        columns, rows = some_rows(run, table)
+        said = backend.rows(table, columns, rows)
+        meant = run.scorer.outputs(table, rows, list(said), columns)
+        for name, scores in said.items():
+            if not (apart := _apart(scores, meant[name])) <= largest:
+                largest, where = apart, f"task `{name}`"
     return largest, where
 
 

@@ -159,6 +159,9 @@ def _times(backends: dict[str, Backend]) -> dict[str, float]:
         for name, backend in backends.items():
             for asker, items in asked:
                 start = perf_counter()
-                backend.rank(asker, items)
+                if backend.columns:
+                    backend.rank(asker, items)
+                else:
+                    backend.query(asker)
                 found[name].append(perf_counter() - start)
     return {name: 1_000 * median(times) for name, times in found.items()}

@@ -19,7 +19,7 @@ class Input:
         name: what the graph calls it.
         by: what looks it up: `row`, by the row number that `key` leads to; `recent`, by the rows of the items in the history
             of the owner that `key` leads to; `there`, which of these are items and no padding; `rule`, whether the rule
-            `tensor` forbids the pair.
+            `tensor` forbids the pair; `own`, packed columns of the example: `codes`, `numbers`, or a feature's vector.
         key: the key of the examples.
         tensor: name of the stored tensor that is looked up, of the history, or of the rule.
         table: the table that the stored tensor has a row for each row of.
@@ -29,7 +29,7 @@ class Input:
     """
 
     name: str
-    by: Literal["row", "recent", "there", "rule"]
+    by: Literal["row", "recent", "there", "rule", "own"]
     key: str
     tensor: str
     table: str
@@ -40,18 +40,20 @@ class Input:
 
 @final
 class Reading:
-    """How the examples of a table reach what is known of them, where the examples are made of keys alone.
+    """How the examples of a table reach what is known of them.
 
     Args:
         layout: how the prepared tables look.
         table: the examples' table.
         keys: the keys that lead somewhere -> whether they lead to the same row for all examples of a request.
+        own: whether the examples have columns of their own.
     """
 
-    def __init__(self, layout: Layout, table: str, keys: dict[str, bool]) -> None:
+    def __init__(self, layout: Layout, table: str, keys: dict[str, bool], own: bool = False) -> None:
         self.layout = layout
         self.table = table
         self.keys = keys
+        self.own = own
         self.roles = {role.name: role for role in layout.roles if role.name in layout.paths[table]}
 
     def key(self, role: str) -> str | None:
@@ -62,6 +64,10 @@ class Reading:
     def target(self, key: str) -> str:
         """Return the table that a key leads to."""
         return self.layout.tables[self.table].targets[key]
+
+    def further_of(self, role: str) -> bool:
+        """Say whether a role is another row than the example's own."""
+        return bool(self.layout.paths[self.table][role])
 
     def further(self, role: str) -> list[str]:
         """Return the keys to follow behind the first."""

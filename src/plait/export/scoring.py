@@ -1,7 +1,7 @@
 """The model from row vectors on, as one module that a graph is traced from."""
 
 from collections.abc import Mapping
-from typing import final
+from typing import Literal, final
 
 import torch
 from jaxtyping import Float, Int
@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from plait.data.batches import Block, gather
 from plait.data.columns import Prepared
+from plait.encode.row import RowEncoder
+from plait.errors import RunError
 from plait.export.pairs import blank
 from plait.export.reading import Input, Reading
 from plait.export.rows import hidden_features, variant
@@ -42,11 +44,16 @@ class Scoring(nn.Module):
         super().__init__()
         self.tasks = tasks
         self.inputs: list[Input] = []
+        if model.own_texts is not None:
+            raise RunError(
+                "A model should read its texts once for all tasks, to be exported. Found adapters per task "
+                "(`model.text.adapters: per_task`), whose texts each task reads for itself. `plait serve RUN` serves the "
+                "run as it is."
+            )
         self._reading = reading
         self._held = (model,)  # Held without being a part: only what a graph runs is one.
         self.sharing, self.heads, self.chain = model.sharing, model.heads, model.chain
-        self.histories = nn.ModuleDict()
-        self.own_texts = model.own_texts
+        self.histories, self.rows = nn.ModuleDict(), nn.ModuleDict()
         self._groups = reading.groups(sorted(model.chain.needed(tasks), key=model.names.index))
         self._last = {name: events.last for name, events in prepared.histories.items()}
         self.register_buffer("absent", model.encoder.absent.detach().clone(), persistent=False)
@@ -114,6 +121,9 @@ class Scoring(nn.Module):
             return
         elif role.history is not None:
             piece = torch.zeros_like(absent)
+        elif reading.own and not reading.further_of(role.name):
+            self._add_own(role)
+            return
         elif key is not None:
             name = variant(role.name, hidden_features(self.model, role, group))
             width = encoder.views * (stop - start)
@@ -123,6 +133,19 @@ class Scoring(nn.Module):
             vector = encoder.block(role.table, blocks[role.name], hidden_features(self.model, role, group)).float()
             piece = torch.where(mask, absent, vector)
         self.register_buffer(_slot("same", number, role), piece.detach().clone(), persistent=False)
+
+    def _add_own(self, role: Role) -> None:
+        """Take the columns of the examples themselves, and what encodes them."""
+        table = self._reading.layout.tables[role.table]
+        encoder = self.model.encoder.row_encoder(role.table)
+        self.rows[slot(role.table)] = encoder
+        wanted: list[tuple[str, tuple[int, ...], Literal["float32", "int64"]]] = [
+            ("codes", (table.codes,), "int64"),
+            ("numbers", (table.numbers,), "float32"),
+            *((f"vector:{f.name}", (f.dim,), "float32") for f in table.features if f.name in encoder.given),
+        ]
+        for name, shape, dtype in wanted:
+            self._add(Input(name, "own", "", name, role.table, shape, dtype, False))
 
     def _add_history(self, number: int, group: Group, role: Role, blocks: Mapping[str, Block]) -> None:
         """Take what a person had, and what asks about it."""
@@ -154,13 +177,23 @@ class Scoring(nn.Module):
         views = self.model.encoder.views
         if role.history is not None:
             return self._pooled(number, group, role, given)[None].expand(views, -1, -1)
-        vector = given[variant(role.name, hidden_features(self.model, role, group))]
-        vector = vector.view(-1, views, stop - start).transpose(0, 1)
+        if slot(role.table) in self.rows and not self._reading.further_of(role.name):
+            vector = self._encoded(role, group, given)
+        else:
+            vector = given[variant(role.name, hidden_features(self.model, role, group))]
+            vector = vector.view(-1, views, stop - start).transpose(0, 1)
         hidden = self._buffers[_slot("mask", number, role)]
         assert hidden is not None
         if not self.model.encoder.hidden_spans(role, group):
             return vector
         return torch.where(hidden, self.absent[:, None, start:stop], vector)
+
+    def _encoded(self, role: Role, group: Group, given: dict[str, Tensor]) -> Float[Tensor, "views B d"]:
+        """Encode the examples themselves."""
+        encoder = self.rows[slot(role.table)]
+        assert isinstance(encoder, RowEncoder)
+        vectors = {name: given[f"vector:{name}"] for name in encoder.given}
+        return encoder(given["codes"], given["numbers"], vectors, hidden_features(self.model, role, group))
 
     def _pooled(self, number: int, group: Group, role: Role, given: dict[str, Tensor]) -> Float[Tensor, "_ W"]:
         """Pool what a person had: once for all candidates where no candidate asks."""

@@ -96,6 +96,8 @@ class Serving(Settings):
     graphs: dict[str, Graph]
     compiled: dict[str, str] = Field(default_factory=dict)
     """Graph -> the same as machine code."""
+    left_out: dict[str, str] = Field(default_factory=dict)
+    """Table -> why its rows are scored by the run alone."""
     tables: dict[str, Stored] = Field(default_factory=dict)
     histories: dict[str, History] = Field(default_factory=dict)
     formula: str | None = None

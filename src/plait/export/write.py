@@ -13,13 +13,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from plait.data.files import file_name
-from plait.errors import RunError
 from plait.export.onnx_graph import LARGEST, traced, write_onnx
 from plait.export.reading import Reading
 from plait.export.rows import Encoding
 from plait.export.scoring import Scoring
 from plait.export.serving import NAME, Graph, History, Key, Output, Serving, Stored
 from plait.export.shape import Shape, shape_of
+from plait.export.tables import table_graphs
 from plait.run.manifest import write_file, write_manifest
 from plait.run.run import Run
 from plait.tasks.base import Head
@@ -54,10 +54,7 @@ def write_bundle(run: Run, folder: Path, formula: str | None = None, largest: in
     """
     shape = shape_of(run.layout)
     if not shape.pairings:
-        raise RunError(
-            f"`{run.folder}` should be a run whose tasks are about users with items, since a bundle ranks items for users. "
-            "Found none. `plait predict` scores its rows, and `plait serve RUN` shows them."
-        )
+        return _rows_alone(run, folder, formula, largest)
     pairing = shape.pairings[0]
     reading = Reading(run.layout, pairing.table, {pairing.user_key: True, pairing.item_key: False})
     retrieved = [pairing.retrieval] if pairing.retrieval is not None else []
@@ -67,10 +64,7 @@ def write_bundle(run: Run, folder: Path, formula: str | None = None, largest: in
             graphs[name] = _graph(run, reading, tasks, folder / f"{name}.onnx", largest)
     sides = _sides(run, shape, reading, [*pairing.tasks, *retrieved])
     histories = _histories(run, reading, sides)
-    for side in sides.values():
-        save_file(side.tensors, folder / side.file)
-        (folder / side.file).chmod(0o644)
-    shutil.copytree(run.folder, folder / RUN, ignore=shutil.ignore_patterns(*_NOT_KEPT), copy_function=_link)
+    _keep(run, folder, sides)
     serving = Serving(
         plait=version("plait"),
         table=pairing.table,
@@ -83,10 +77,43 @@ def write_bundle(run: Run, folder: Path, formula: str | None = None, largest: in
         },
         histories=histories,
         formula=formula,
-        versions={name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")},
+        versions=_versions(),
     )
     finish(folder, serving)
     return serving
+
+
+def _rows_alone(run: Run, folder: Path, formula: str | None, largest: int) -> Serving:
+    """Write a bundle of a run in which users and items do not meet."""
+    graphs, tensors, left_out = table_graphs(run, folder, largest)
+    sides = {table: Side(f"rows-{file_name(table)}.safetensors", found) for table, found in tensors.items() if found}
+    _keep(run, folder, sides)
+    serving = Serving(
+        plait=version("plait"),
+        graphs=graphs,
+        tables=_stored(run, sides),
+        left_out=left_out,
+        formula=formula,
+        versions=_versions(),
+    )
+    finish(folder, serving)
+    return serving
+
+
+def _keep(run: Run, folder: Path, sides: dict[str, Side]) -> None:
+    """Write what is looked up, and the run."""
+    for side in sides.values():
+        save_file(side.tensors, folder / side.file)
+        (folder / side.file).chmod(0o644)
+    shutil.copytree(run.folder, folder / RUN, ignore=shutil.ignore_patterns(*_NOT_KEPT), copy_function=_link)
+
+
+def _stored(run: Run, sides: dict[str, Side]) -> dict[str, Stored]:
+    return {table: Stored(file=s.file, rows=run.layout.tables[table].rows) for table, s in sides.items() if s.tensors}
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")}
 
 
 def finish(folder: Path, serving: Serving) -> None:
