@@ -29,9 +29,9 @@ RECIPE: Final[dict[str, Any]] = {
         "vector_width": 384,
         "sharing": {"kind": "shared_bottom", "layers": [256]},
         "tower": [],
-        "text": {"tune": "lora", "max_tokens": 256, "learning_rate": 1e-3},
+        "text": {"tune": "full", "max_tokens": 192, "learning_rate": 1e-4},
     },
-    "balance": "average",
+    "balance": "uncertainty",
     "train": {"epochs": 2, "batch": 16, "learning_rate": 1e-3, "warmup": 0.1, "clip": 1.0, "probes": 0, "threads": 1},
 }
 
@@ -54,7 +54,8 @@ def blitzer(plan: Plan) -> dict[str, Any]:
         kept = np.isin(np.arange(rows.num_rows), order[-plan.rows :]) | (np.array(rows["part"].to_pylist()) == "test")
         rows = rows.filter(pa.array(kept))
     return race(
-        Ground("blitzer", rows, "words", {"positive": ("binary", "accuracy", 0.83)}, RECIPE, Plain(tokens=256)), plan
+        Ground("blitzer", rows, "words", {"positive": ("binary", "accuracy", 0.83)}, RECIPE, Plain(tokens=192, batch=16)),
+        plan,
     )
 
 
