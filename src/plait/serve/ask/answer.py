@@ -73,7 +73,7 @@ class Responder:
             took=found.took,
             question=asked.question,
             known=False,
-            text=f"{_UNKNOWN} What follows holds its words.",
+            text=f"{_UNKNOWN} What follows holds its words." if found.items else _UNKNOWN,
             by=found.by,
             threshold=None,
             precision=None,
