@@ -11,8 +11,7 @@ from plait.export.eager import EagerBackend
 from plait.export.onnx_backend import OnnxBackend
 from plait.export.serving import NAME as SERVING
 from plait.export.serving import read_serving
-from plait.export.write import RUN
-from plait.run.manifest import NAME, check_manifest, sha256
+from plait.run.manifest import INSIDE, NAME, check_manifest, sha256
 from plait.run.run import Run
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def load_bundle(folder: Path | str, runtime: Literal["onnx", "torch"] = "onnx") 
         return Bundle(run, EagerBackend(run), _files(place))
     check_manifest(place)
     serving = read_serving(place)
-    run = Run(place / RUN)
+    run = Run(place / INSIDE)
     backend = OnnxBackend(run, place, serving, sha256(place / NAME), runtime)
     return Bundle(run, backend, _files(place), serving.formula)
 

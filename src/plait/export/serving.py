@@ -9,11 +9,12 @@ from pydantic import Field, ValidationError
 
 from plait.errors import CorruptError
 from plait.export.reading import Input
+from plait.run.manifest import BUNDLE
 from plait.schema import Settings
 
 __all__ = ["NAME", "Compared", "Graph", "History", "Key", "Output", "Quality", "Serving", "Stored", "read_serving"]
 
-NAME: Final = "serving.json"
+NAME: Final = BUNDLE
 
 
 class Output(Settings):

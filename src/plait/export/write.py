@@ -20,14 +20,12 @@ from plait.export.scoring import Scoring
 from plait.export.serving import NAME, Graph, History, Key, Output, Serving, Stored
 from plait.export.shape import Shape, shape_of
 from plait.export.tables import table_graphs
-from plait.run.manifest import write_file, write_manifest
+from plait.run.manifest import INSIDE, write_file, write_manifest
 from plait.run.run import Run
 from plait.tasks.base import Head
 
-__all__ = ["RUN", "write_bundle"]
+__all__ = ["finish", "write_bundle"]
 
-RUN: Final = "run"
-"""Where a bundle keeps the run."""
 _NOT_KEPT: Final = ("tensorboard", "phases", "log.jsonl")
 
 
@@ -105,7 +103,7 @@ def _keep(run: Run, folder: Path, sides: dict[str, Side]) -> None:
     for side in sides.values():
         save_file(side.tensors, folder / side.file)
         (folder / side.file).chmod(0o644)
-    shutil.copytree(run.folder, folder / RUN, ignore=shutil.ignore_patterns(*_NOT_KEPT), copy_function=_link)
+    shutil.copytree(run.folder, folder / INSIDE, ignore=shutil.ignore_patterns(*_NOT_KEPT), copy_function=_link)
 
 
 def _stored(run: Run, sides: dict[str, Side]) -> dict[str, Stored]:

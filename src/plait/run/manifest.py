@@ -11,13 +11,17 @@ from typing import Final
 
 from plait.errors import CorruptError, RunError
 
-__all__ = ["ENCODER", "NAME", "PHASES", "check_manifest", "sha256", "write_file", "write_manifest"]
+__all__ = ["BUNDLE", "ENCODER", "INSIDE", "NAME", "PHASES", "check_manifest", "sha256", "write_file", "write_manifest"]
 
 NAME: Final = "manifest.json"
 PHASES: Final = "phases"
 """Where an unfinished run keeps the checkpoints of each of its trainings; gone when the run is finished."""
 ENCODER: Final = "encoder"
 """Where a run keeps its text encoder, if that was a part of the model."""
+BUNDLE: Final = "serving.json"
+"""What a bundle says of itself, and a run does not have."""
+INSIDE: Final = "run"
+"""Where a bundle keeps the run."""
 _LEFT_OUT: Final = (PHASES, "log.jsonl", "tensorboard", NAME)
 
 

@@ -20,7 +20,7 @@ from plait.model import MultiTaskModel
 from plait.recipe import Recipe, load_recipe
 from plait.report.content import Report
 from plait.run.build import build_media, build_model, build_texts
-from plait.run.manifest import ENCODER, check_manifest
+from plait.run.manifest import BUNDLE, ENCODER, INSIDE, check_manifest
 from plait.run.outcomes import Scorer
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Run:
     """A run folder, checked and ready.
 
     Args:
-        folder: as `plait train --out` left it.
+        folder: as `plait train --out` left it; or a bundle of `plait export`, which holds a run.
 
     Attributes:
         folder: where it lies.
@@ -48,6 +48,9 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         check_manifest(folder)
+        if (folder / BUNDLE).is_file():
+            folder = folder / INSIDE
+            check_manifest(folder)
         self.folder = folder
         self.recipe: Recipe = load_recipe(folder / "recipe.yaml")
         self.report = Report.model_validate_json((folder / "report.json").read_text(encoding="utf-8"))

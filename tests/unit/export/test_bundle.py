@@ -91,6 +91,15 @@ def test_a_run_is_served_as_it_is(films_run: Run) -> None:
     assert "report.json" in bundle.manifest
 
 
+def test_a_bundle_is_a_run_to_other_commands(films_run: Run, films_bundle: Path) -> None:
+    from plait.run.run import load
+
+    run = load(films_bundle)
+    assert run.folder == films_bundle / "run"
+    assert run.report == films_run.report
+    assert run.layout == films_run.layout
+
+
 def test_nothing_is_written_over(films_run: Run, tmp_path: Path) -> None:
     from plait.export.command import export
 
