@@ -1,7 +1,7 @@
 """Exact search: every place is compared, in chunks, so memory does not grow with the catalogue."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,6 +11,8 @@ from plait.errors import RecipeError
 from plait.retrieve.base import Found, Search
 
 __all__ = ["Exact"]
+
+_FEW: Final = 0.2
 
 
 @final
@@ -34,42 +36,55 @@ class Exact(Search):
         self.rows = max(places.shape[0] - 1, 0)
         self.width = places.shape[1]
 
-    def top(self, queries: Float[Tensor, "B R"], count: int, excluded: Sequence[Int[Tensor, "_"]] | None = None) -> Found:
+    def top(
+        self,
+        queries: Float[Tensor, "B R"],
+        count: int,
+        excluded: Sequence[Int[Tensor, "_"]] | None = None,
+        allowed: Bool[Tensor, " N"] | None = None,
+    ) -> Found:
         """Return the best rows for each query; see `Search.top`."""
-        self._check(queries, count, excluded)
+        self.check(queries, count, excluded, allowed)
         wanted = queries.float()
+        if allowed is not None:
+            few = allowed.nonzero()[:, 0]
+            few = few[few > 0]
+            if len(few) <= self.rows * _FEW:
+                return self._among(wanted, count, few, excluded)
         size = len(wanted)
         best = torch.full((size, count), -torch.inf)
         rows = torch.zeros(size, count, dtype=torch.int64)
         for start in range(1, self.rows + 1, self._chunk):
             stop = min(start + self._chunk, self.rows + 1)
             scores = wanted @ self._places[start:stop].T
-            scores = scores.masked_fill(~self._shown(start, stop, size, excluded), -torch.inf)
+            scores = scores.masked_fill(~self._shown(start, stop, size, excluded, allowed), -torch.inf)
             numbers = torch.arange(start, stop).expand(size, -1)
             both, all_rows = torch.cat([best, scores], dim=1), torch.cat([rows, numbers], dim=1)
             order = _strict(both).topk(count, dim=1).indices
             best, rows = both.gather(1, order), all_rows.gather(1, order)
         return Found(rows.masked_fill(best == -torch.inf, 0), best)
 
-    def _shown(self, start: int, stop: int, size: int, excluded: Sequence[Int[Tensor, "_"]] | None) -> Bool[Tensor, "B n"]:
+    def _among(
+        self, queries: Float[Tensor, "B R"], count: int, few: Int[Tensor, " n"], excluded: Sequence[Tensor] | None
+    ) -> Found:
+        """Search some rows, in ascending order, by comparing only them."""
+        part = Exact(torch.cat([self._places[:1], self._places.index_select(0, few)]), self._chunk)
+        inside = None
+        if excluded is not None:
+            inside = [torch.isin(few, rows.long()).nonzero()[:, 0] + 1 for rows in excluded]
+        found = part.top(queries, count, inside)
+        return Found(torch.cat([few.new_zeros(1), few])[found.rows], found.scores)
+
+    def _shown(
+        self, start: int, stop: int, size: int, excluded: Sequence[Int[Tensor, "_"]] | None, allowed: Tensor | None
+    ) -> Bool[Tensor, "B n"]:
         """Return which rows of a chunk may be shown to each query."""
-        shown = self._finite[start:stop].repeat(size, 1)
+        shown = self._finite[start:stop] if allowed is None else self._finite[start:stop] & allowed[start:stop]
+        shown = shown.repeat(size, 1)
         for i, rows in enumerate(excluded or ()):
             inside = rows[(rows >= start) & (rows < stop)].long()
             shown[i, inside - start] = False
         return shown
-
-    def _check(self, queries: Tensor, count: int, excluded: Sequence[Tensor] | None) -> None:
-        if queries.ndim != 2 or queries.shape[1] != self.width:
-            raise RecipeError(
-                f"`queries` should have shape (B, {self.width}), the length of the places. Found {tuple(queries.shape)}."
-            )
-        if count < 1:
-            raise RecipeError(f"`count` should be at least 1. Found {count}.")
-        if excluded is not None and len(excluded) != len(queries):
-            raise RecipeError(
-                f"`excluded` should have one entry for each of the {len(queries)} queries. Found {len(excluded)}."
-            )
 
 
 def _strict(scores: Float[Tensor, "B n"]) -> Int[Tensor, "B n"]:

@@ -14,6 +14,7 @@ from plait.testing.balancers import BalancerContract
 from plait.testing.fusion import FusionContract
 from plait.testing.heads import HeadContract, TwoTowerContract
 from plait.testing.relations import RelationContract
+from plait.testing.searches import SearchContract
 from plait.testing.sharing import SharingContract
 from plait.testing.tokens import TokenHeadContract
 
@@ -23,6 +24,7 @@ __all__ = [
     "FusionContract",
     "HeadContract",
     "RelationContract",
+    "SearchContract",
     "SharingContract",
     "TokenHeadContract",
     "TwoTowerContract",

@@ -1,0 +1,36 @@
+"""Which search fits a catalogue: exact while that is fast, in cells beyond, and what is new beside what was built."""
+
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plait.retrieve.base import Search
+from plait.retrieve.exact import Exact
+from plait.retrieve.growing import Growing
+from plait.retrieve.ivf import Cells, installed
+
+__all__ = ["choose"]
+
+_EXACT: Final = 200_000
+_TAIL: Final = 0.2
+
+
+def choose(places: Float[Tensor, "N R"], before: Search | None = None, most: int = _EXACT) -> Search:
+    """Return a search over places; without faiss it is exact whatever the size.
+
+    Args:
+        places: one place per row; row 0 is not searched.
+        before: a search over the first of these same places, which is kept while few rows came behind it.
+        most: up to how many rows every place is compared.
+    """
+    rows = max(len(places) - 1, 0)
+    if rows <= most or not installed():
+        return Exact(places)
+    if isinstance(before, Growing):
+        tail = rows - before.rows + before.tail
+        if before.rows <= rows and tail <= _TAIL * rows and before.width == places.shape[1]:
+            return before.grown(places[before.rows + 1 :])
+    # A new index is wrapped at once, so that its first addition need not build it again.
+    return Growing(Cells(places), torch.empty(0, places.shape[1]))
