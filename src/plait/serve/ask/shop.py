@@ -13,7 +13,7 @@ from torch import Tensor
 from plait.errors import DataError, PlaitError, RecipeError
 from plait.export.bundle import Bundle
 from plait.export.pairs import Seen
-from plait.retrieve import Exact, Search
+from plait.retrieve import Search, choose
 from plait.serve.ask.crew import Crew
 from plait.serve.ask.events import Events
 from plait.serve.ask.formula import Formula
@@ -124,6 +124,7 @@ class Shop:
         popularity = torch.zeros(items.rows + 1, dtype=torch.float64)
         known = self.seen.popularity[: len(popularity)]
         popularity[: len(known)] = known.double()
+        before = self.offer.search if hasattr(self, "offer") else None
         offer = Offer(items, popularity)
         if self.pairing.retrieval is None:
             return offer
@@ -132,7 +133,7 @@ class Shop:
             if places is None or len(places) <= items.rows:
                 return replace(offer, fault="the items have no places")
             places = places[: items.rows + 1]
-            return replace(offer, places=places, search=Exact(places))
+            return replace(offer, places=places, search=choose(places, before))
         except (PlaitError, RuntimeError, OSError) as error:
             return replace(offer, fault=str(error).splitlines()[0][:200] if str(error) else type(error).__name__)
 
