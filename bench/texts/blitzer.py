@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 
 from bench.texts.classes import Ground, race
 from bench.texts.contestants import Plain
-from bench.texts.plan import DATA, Plan
+from bench.texts.plan import Plan
 
 __all__ = ["blitzer"]
 
@@ -41,7 +42,7 @@ def blitzer(plan: Plan) -> dict[str, Any]:
 
     To choose settings a fifth of the books is tested on, and no film is read.
     """
-    books, films = _read("books"), _read("dvd")
+    books, films = (_read(plan.data / "blitzer_reviews" / f"{name}.parquet") for name in ("books", "dvd"))
     order = np.random.default_rng(17).permutation(books.num_rows)
     part = np.full(books.num_rows, "train", dtype=object)
     if plan.validate:
@@ -59,7 +60,8 @@ def blitzer(plan: Plan) -> dict[str, Any]:
     )
 
 
-def _read(name: str) -> pa.Table:
-    found = pq.read_table(DATA / "blitzer_reviews" / f"{name}.parquet").replace_schema_metadata()
-    words = pc.binary_join_element_wise(pc.fill_null(found["title"], ""), pc.fill_null(found["review"], ""), ". ")
+def _read(path: Path) -> pa.Table:
+    found = pq.read_table(path).replace_schema_metadata()
+    title, review = (pc.fill_null(found[name].cast(pa.string()), "") for name in ("title", "review"))
+    words = pc.binary_join_element_wise(title, review, ". ")
     return pa.table({"words": words, "positive": found["positive"], "stars": found["rating"].cast(pa.int64())})

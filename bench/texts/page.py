@@ -21,7 +21,7 @@ _WORDS: Final = {
         "",
     ],
     "clothing_all": [
-        "The same test rows; Plait and tf-idf see all of the other reviews, Plait the first 128 tokens of each, two passes.",
+        "The same test rows; Plait and tf-idf see all of the other reviews. How far Plait reads is in the command.",
         "",
     ],
     "blitzer": [
