@@ -9,7 +9,7 @@ import typer
 
 from plait.cli.frame import AsJson, RunArgument, app, explain, give, say
 
-__all__ = ["compare", "conflicts", "evaluate", "front_of_runs", "predict", "suggest"]
+__all__ = ["compare", "conflicts", "evaluate", "front_of_runs", "predict", "suggest", "why_an_item"]
 
 
 @app.command()
@@ -60,6 +60,25 @@ def conflicts(
     give(lines, data, as_json)
     if out is not None:
         say(f"Wrote {out}")
+
+
+@explain.command("item")
+def why_an_item(
+    run: RunArgument,
+    user: Annotated[str, typer.Option(help="Id of the user.")],
+    item: Annotated[str, typer.Option(help="Id of the item.")],
+    task: Annotated[str | None, typer.Option(help="One task.", show_default="all")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a user would be shown an item.  Example: plait explain item runs/first --user 15 --item 50
+
+    For each task: the score, what each feature and each earlier item adds to it (the score with it, less the score
+    without), and the fewest of them without which the score would be on the other side of the average. RUN may be a bundle.
+    """
+    from plait.serve.explained import explain_item
+
+    lines, data = explain_item(run, user, item, task)
+    give(lines, data, as_json)
 
 
 @explain.command("front")
