@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from plait.errors import PlaitError
+from plait.errors import PlaitError, StoreError
+from plait.serve.http.admission import Late
 from plait.serve.http.answers import html
 from plait.serve.render import Renderer
 
 __all__ = ["add_errors"]
 
+_SOON: Final = {"Retry-After": "1"}
+
 
 def add_errors(app: FastAPI, renderer: Renderer) -> None:
     """Add what is said when something goes wrong."""
 
-    def answer(request: Request, status: int, text: str) -> Response:
+    def answer(request: Request, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
         text = text.encode("utf-8", "replace").decode()
-        if request.url.path.startswith(("/v1/", "/health")):
-            return JSONResponse({"error": text}, status)
-        return html(renderer.page("error.html", status=status, text=text), status)
+        if request.url.path.startswith(("/v1/", "/v2", "/health", "/metrics")):
+            return JSONResponse({"error": text}, status, headers)
+        page = html(renderer.page("error.html", status=status, text=text), status)
+        page.headers.update(headers or {})
+        return page
 
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         text = "There is no such page." if error.detail == "Not Found" else str(error.detail)
-        return answer(request, error.status_code, text)
+        return answer(request, error.status_code, text, error.headers)
 
     def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -36,6 +42,10 @@ def add_errors(app: FastAPI, renderer: Renderer) -> None:
         return answer(request, 422, "The question cannot be read. " + "; ".join(problems[:5]) + ".")
 
     def ours(request: Request, error: Exception) -> Response:
+        if isinstance(error, Late):
+            return answer(request, 429, str(error), _SOON)
+        if isinstance(error, StoreError):
+            return answer(request, 503, str(error), _SOON)
         return answer(request, 400, str(error))
 
     handlers: list[tuple[type[Exception], Callable[[Request, Exception], Response]]] = [

@@ -1,0 +1,55 @@
+"""Each request goes to the model that is in place when it comes, and is answered by that one alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from plait.serve.browse import Browse
+from plait.serve.deploy.live import Live
+from plait.serve.http.guard import LIVENESS
+
+__all__ = ["Answering", "Switch"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What one model answers with.
+
+    Attributes:
+        browse: what its pages show.
+        app: its routes.
+    """
+
+    browse: Browse
+    app: ASGIApp
+
+
+@final
+class Switch:
+    """Passes requests on.
+
+    Args:
+        live: knows the model in place.
+    """
+
+    def __init__(self, live: Live[Answering]) -> None:
+        self._live = live
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        current = self._live.current
+        if current is not None:
+            await current.service.app(scope, receive, send)
+            return
+        alive = scope["path"] in LIVENESS
+        said = {"live": True} if alive else {"error": "The model is still being loaded. Ask again in a second."}
+        body = json.dumps(said).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        headers += [] if alive else [(b"retry-after", b"1")]
+        await send({"type": "http.response.start", "status": 200 if alive else 503, "headers": headers})
+        await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,208 @@
+"""One process that answers: the model in place, the door before it, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import final
+
+import torch
+import uvicorn
+
+from plait.errors import PlaitError
+from plait.experiment import EventStore
+from plait.export.bundle import Bundle, load_bundle
+from plait.serve.browse import Browse
+from plait.serve.deploy.board import Board
+from plait.serve.deploy.gate import ALLOWED
+from plait.serve.deploy.live import Live, Observer
+from plait.serve.http.admission import Lanes
+from plait.serve.http.app import create_app
+from plait.serve.http.curl import curl
+from plait.serve.http.desk import Desk
+from plait.serve.http.door import Door, Limits
+from plait.serve.http.guard import Guard
+from plait.serve.http.keys import Keys
+from plait.serve.http.logs import Log, Verbosity
+from plait.serve.http.metrics import Metrics
+from plait.serve.http.protocol import CarefulProtocol
+from plait.serve.http.switch import Answering, Switch
+
+__all__ = ["Options", "Worker", "answer"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a service runs.
+
+    Attributes:
+        keys: file of keys; None where only this machine can reach the address.
+        store: where events are kept: a file or a URL; None keeps none.
+        workers: processes.
+        limits: how much is taken.
+        log: what is written.
+        allowed: how much worse a figure of a new model may be.
+        drain: seconds the requests under way have when the service ends.
+    """
+
+    keys: Path | None = None
+    store: str | None = None
+    workers: int = 1
+    limits: Limits = field(default_factory=Limits)
+    log: Verbosity = "problems"
+    allowed: float = ALLOWED
+    drain: int = 10
+
+
+@final
+class _Told(Observer):
+    """Counts and writes what becomes of models."""
+
+    def __init__(self, metrics: Metrics, log: Log) -> None:
+        self._metrics = metrics
+        self._log = log
+
+    def swapped(self, outcome: str) -> None:
+        """Count it."""
+        self._metrics.swapped(outcome)
+
+    def answering(self, version: str, before: str | None) -> None:
+        """Count which model answers in this process, and write it."""
+        self._metrics.answering(version, before)
+        if before is not None:
+            self._log.change("answering", model=version)
+
+    def problem(self, what: str, error: str) -> None:
+        """Write it."""
+        self._log.problem(what, error=error)
+
+
+@final
+class Worker:
+    """Everything one process answers with.
+
+    Args:
+        folder: the run or bundle.
+        host: the address listened on.
+        options: how it runs.
+        board: where all workers look.
+        log: where it writes.
+
+    Attributes:
+        app: the whole application, door included.
+        live: the model in place.
+        options: how it runs.
+    """
+
+    def __init__(self, folder: Path, host: str, options: Options, board: Board, log: Log) -> None:
+        # One thread per process: on a busy machine two threads of a matrix product wait for each other.
+        torch.set_num_threads(1)
+        guard = Guard(None if options.keys is None else Keys(options.keys), host)
+        metrics = Metrics()
+        self.options = options
+        self._folder = folder
+        self._store = None if options.store is None else EventStore(options.store)
+        self.live: Live[Answering] = Live(self._built, load_bundle, board, _Told(metrics, log), options.allowed)
+        self._desk = Desk(Lanes(options.limits.patience), metrics, log, self._store, self.live, folder.resolve().parent)
+        self.app = Door(Switch(self.live), guard, options.limits, metrics, log)
+
+    def load(self) -> None:
+        """Load, warm and put the first model in place.
+
+        Raises:
+            PlaitError: it cannot be loaded or does not answer with numbers.
+        """
+        self.live.start(self._folder)
+
+    def close(self) -> None:
+        """Keep what is being kept and let go."""
+        self.live.end()
+        self._desk.lanes.close()
+        if self._store is not None:
+            self._store.close()
+
+    def _built(self, folder: Path, bundle: Bundle) -> Answering:
+        browse = Browse(bundle.run)
+        return Answering(browse, create_app(browse, self._desk))
+
+
+def answer(worker: Worker, listener: socket.socket, address: str, ready: Callable[[str], None]) -> None:
+    """Answer until a signal asks to end; whoever comes while the model is loaded is told to come again.
+
+    Args:
+        worker: what answers.
+        listener: bound and listening.
+        address: where that is, as a URL.
+        ready: called once the model is in place, with a command that asks it something.
+
+    Raises:
+        PlaitError: the model cannot be loaded.
+    """
+    config = uvicorn.Config(
+        worker.app,
+        http=CarefulProtocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=worker.options.drain,
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    server = uvicorn.Server(config)
+    failed: list[BaseException] = []
+
+    def load() -> None:
+        try:
+            worker.load()
+            current = worker.live.current
+            assert current is not None
+            ready(curl(address, current.service.browse, keys=worker.options.keys is not None))
+        except BaseException as error:  # noqa: BLE001  raised again below, in the thread that was asked
+            failed.append(error)
+            server.should_exit = True
+
+    # The server raises the signal that ended it once more, for whoever called it; here that is an end like any other.
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    threading.Thread(target=load, name="plait-load", daemon=True).start()
+    try:
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        worker.close()
+    if failed:
+        raise failed[0]
+
+
+def work(folder: Path, host: str, address: str, options: Options, board: Path, listener: socket.socket) -> None:
+    """Be one of several workers: what a process of `workers.supervise` runs."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    log = Log(options.log)
+
+    def orphaned() -> None:
+        # Who is left alone by a killed parent would hold the port for ever.
+        if parent is not None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=orphaned, name="plait-parent", daemon=True).start()
+    try:
+        worker = Worker(folder, host, options, Board(board), log)
+        answer(worker, listener, address, Board(board).suggest)
+    except PlaitError as error:
+        log.problem("worker", error=str(error))
+        raise SystemExit(error.exit_code) from None
