@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,8 @@ class Lanes:
         self._model = ThreadPoolExecutor(1, thread_name_prefix="plait-model")
         self._store = ThreadPoolExecutor(_WRITERS, thread_name_prefix="plait-store")
         self._begun: float | None = None
+        self._idle = threading.Lock()
+        self._closed = False
 
     @property
     def busy_for(self) -> float:
@@ -79,8 +82,24 @@ class Lanes:
         """
         return await self._do(self._store, work, marks=False)
 
+    def later(self, work: Callable[[], None]) -> bool:
+        """Do work that nobody waits for, one at a time; say whether it will be done."""
+        if self._idle.locked() or self._closed:
+            return False
+        self._idle.acquire()
+
+        def begin() -> None:
+            try:
+                work()
+            finally:
+                self._idle.release()
+
+        self._model.submit(begin)
+        return True
+
     def close(self) -> None:
         """Take no more work; what is under way ends by itself."""
+        self._closed = True
         self._model.shutdown(wait=False, cancel_futures=True)
         self._store.shutdown(wait=False, cancel_futures=True)
 

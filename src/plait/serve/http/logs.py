@@ -8,12 +8,23 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any, Final, Literal, TextIO, final
+from typing import Any, Final, Literal, Protocol, final, runtime_checkable
 
 __all__ = ["Log", "Verbosity"]
 
 Verbosity = Literal["problems", "requests"]
 _HERE: Final = Path(__file__).resolve().parents[2]
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> int:
+        """Take some text."""
+
+    def flush(self) -> None:
+        """Pass on what was taken."""
 
 
 @final
@@ -27,7 +38,7 @@ class Log:
         stream: where to; the error stream where None.
     """
 
-    def __init__(self, verbosity: Verbosity = "problems", stream: TextIO | None = None) -> None:
+    def __init__(self, verbosity: Verbosity = "problems", stream: Stream | None = None) -> None:
         self.verbosity = verbosity
         self._stream = stream
 
@@ -66,7 +77,7 @@ class Log:
         self._write("warning", what, **more)
 
     def _write(self, level: str, event: str, **more: Any) -> None:  # noqa: ANN401
-        stream = self._stream or sys.stderr
+        stream: Stream = self._stream or sys.stderr
         line = {"time": round(time.time(), 3), "level": level, "event": event, "pid": os.getpid(), **more}
         try:
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from plait.serve.browse import Browse
 from plait.serve.deploy.live import Live
 from plait.serve.http.guard import LIVENESS
+from plait.serve.service import Service
 
 __all__ = ["Answering", "Switch"]
 
@@ -22,10 +23,12 @@ class Answering:
 
     Attributes:
         browse: what its pages show.
+        service: what it says to programs.
         app: its routes.
     """
 
     browse: Browse
+    service: Service
     app: ASGIApp
 
 

@@ -34,6 +34,7 @@ from plait.serve.http.logs import Log, Verbosity
 from plait.serve.http.metrics import Metrics
 from plait.serve.http.protocol import CarefulProtocol
 from plait.serve.http.switch import Answering, Switch
+from plait.serve.service import Service
 
 __all__ = ["Options", "Worker", "answer"]
 
@@ -131,7 +132,9 @@ class Worker:
 
     def _built(self, folder: Path, bundle: Bundle) -> Answering:
         browse = Browse(bundle.run)
-        return Answering(browse, create_app(browse, self._desk))
+        service = Service(bundle, self._store)
+        service.warm()
+        return Answering(browse, service, create_app(browse, self._desk, service))
 
 
 def answer(worker: Worker, listener: socket.socket, address: str, ready: Callable[[str], None]) -> None:

@@ -1,0 +1,170 @@
+"""Models are swapped while others ask: no failure, no mixed answer; what does not pass the gate is never put in place."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
+
+    from plait.serve.http.worker import Worker
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two runs of one recipe, `a` and `b`, which differ in their seeds."""
+    from plait.run.job import train
+    from support.films import write_films
+
+    folder = tmp_path_factory.mktemp("two")
+    recipe = write_films(folder / "tables")
+    for seed, name in enumerate("ab"):
+        train({**recipe, "seed": seed}, folder / name, base=folder / "tables", alone=False)
+    return folder
+
+
+@pytest.fixture
+def worker(two: Path, tmp_path: Path) -> Iterator[Worker]:
+    from plait.serve.deploy.board import Board
+    from plait.serve.http.logs import Log
+    from plait.serve.http.worker import Options, Worker
+
+    options = Options(store=str(tmp_path / "events.db"), allowed=100.0)
+    made = Worker(two / "a", "127.0.0.1", options, Board(tmp_path), Log(stream=io.StringIO()))
+    made.load()
+    yield made
+    made.close()
+
+
+def client_of(worker: Worker) -> TestClient:
+    from fastapi.testclient import TestClient
+
+    return TestClient(worker.app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+
+
+ASKED = {"user": "5", "items": [f"f/{number} é" for number in range(8)]}
+
+
+def swapped_under_load(worker: Worker, two: Path, times: int) -> None:
+    from plait.export.bundle import load_bundle
+    from plait.serve.ask.questions import RankAsked
+    from plait.serve.service import Service
+
+    expected: dict[str, Any] = {}
+    for name in "ab":
+        service = Service(load_bundle(two / name))
+        said = service.rank(RankAsked(**ASKED)).model_dump(mode="json")
+        expected[said["model"]] = said["items"]
+    client = client_of(worker)
+    ended = threading.Event()
+
+    def ask() -> list[Any]:
+        found = []
+        while not ended.is_set():
+            found.append(client.post("/v1/rank", json=ASKED))
+        return found
+
+    with ThreadPoolExecutor(3) as pool:
+        asking = [pool.submit(ask) for _ in range(3)]
+        try:
+            for number in range(times):
+                if number % 2:
+                    swap = client.post("/v1/admin/rollback")
+                else:
+                    swap = client.post("/v1/admin/models", json={"folder": "ba"[number // 2 % 2]})
+                assert swap.status_code == 200, swap.text
+        finally:
+            ended.set()
+        answers = [answer for found in asking for answer in found.result()]
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.json()["model"] for answer in answers} == set(expected)
+    assert all(answer.json()["items"] == expected[answer.json()["model"]] for answer in answers)
+
+
+def test_ten_swaps_under_load(worker: Worker, two: Path) -> None:
+    swapped_under_load(worker, two, 10)
+
+
+@pytest.mark.soak
+def test_a_thousand_swaps_under_load(worker: Worker, two: Path) -> None:
+    swapped_under_load(worker, two, 1_000)
+
+
+class TestGate:
+    def test_a_damaged_model_is_refused_and_nothing_changes(self, worker: Worker, two: Path) -> None:
+        client = client_of(worker)
+        before = client.get("/v1/admin/models").json()
+        shutil.copytree(two / "b", two / "damaged", dirs_exist_ok=True)
+        weights = two / "damaged" / "weights.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+        refused = client.post("/v1/admin/models", json={"folder": "damaged"})
+        assert refused.status_code in (400, 409)
+        assert "weights.safetensors" in refused.json()["error"]
+        assert client.post("/v1/admin/models", json={"folder": "nowhere"}).status_code in (400, 409)
+        assert client.get("/v1/admin/models").json() == before
+        assert client.post("/v1/rank", json=ASKED).json()["model"] == before["model"]
+
+    def test_other_tables_are_refused(self, worker: Worker, two: Path) -> None:
+        from support.films import trained, write_people
+
+        if not (two / "run").exists():
+            trained(write_people(two), two)
+        refused = client_of(worker).post("/v1/admin/models", json={"folder": "run"})
+        assert refused.status_code == 409
+        assert any(
+            fault.startswith("schema: the table of the users should stay `users`") for fault in refused.json()["faults"]
+        )
+
+    def test_one_that_is_worse_is_refused(self, two: Path) -> None:
+        from plait.export.bundle import load_bundle
+        from plait.serve.deploy.gate import faults
+
+        a, b = load_bundle(two / "a"), load_bundle(two / "b")
+        found = faults(b, two / "b", a, 0.0) + faults(a, two / "a", b, 0.0)
+        assert found
+        assert all(fault.startswith("quality: ") and "should be at most 0.0% worse" in fault for fault in found)
+        assert faults(a, two / "a", a, 0.0) == []
+
+    def test_going_back_is_quick_and_needs_something_before(self, worker: Worker) -> None:
+        client = client_of(worker)
+        assert client.post("/v1/admin/rollback").status_code == 409
+        first = client.get("/v1/admin/models").json()["model"]
+        assert client.post("/v1/admin/models", json={"folder": "b"}).json()["previous"] == first
+        started = time.monotonic()
+        assert client.post("/v1/admin/rollback").json()["model"] == first
+        assert time.monotonic() - started < 1.0
+
+
+def test_a_shadow_answers_unseen(worker: Worker) -> None:
+    client = client_of(worker)
+    before = client.post("/v1/rank", json=ASKED).json()["items"]
+    said = client.post("/v1/admin/models", json={"folder": "b", "shadow": True, "share": 1.0}).json()
+    assert said["shadow"] not in (None, said["model"])
+    assert client.post("/v1/rank", json=ASKED).json()["items"] == before
+    client.post("/v1/rank", json=ASKED)
+    assert 'plait_shadow_total{outcome="compared"}' in client.get("/metrics").text
+    assert client.delete("/v1/admin/shadow").json()["shadow"] is None
+
+
+def test_workers_follow_one_another(two: Path, tmp_path: Path) -> None:
+    from plait.serve.deploy.board import Board, Wanted
+    from plait.serve.http.logs import Log
+    from plait.serve.http.worker import Options, Worker
+
+    worker = Worker(two / "a", "127.0.0.1", Options(allowed=100.0), Board(tmp_path), Log(stream=io.StringIO()))
+    worker.load()
+    from plait.run.manifest import NAME, sha256
+
+    wanted = Board(tmp_path).post(Wanted(str(two / "b"), sha256(two / "b" / NAME)))
+    assert Board(tmp_path).wait(wanted.number, 20) == (1, 1)
+    assert worker.live.state().version == wanted.version
+    worker.close()
