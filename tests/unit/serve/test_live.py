@@ -165,6 +165,6 @@ def test_workers_follow_one_another(two: Path, tmp_path: Path) -> None:
     from plait.run.manifest import NAME, sha256
 
     wanted = Board(tmp_path).post(Wanted(str(two / "b"), sha256(two / "b" / NAME)))
-    assert Board(tmp_path).wait(wanted.number, 20) == (1, 1)
+    assert Board(tmp_path).wait(wanted.number, 20.0) == (1, 1)
     assert worker.live.state().version == wanted.version
     worker.close()

@@ -150,7 +150,7 @@ class Live(Generic[Service]):
                 previous=None if previous is None else previous.bundle.version,
                 shadow=None if shadow is None else shadow[0].bundle.version,
                 share=0.0 if shadow is None else shadow[1],
-                workers=self._board.wait(self._number, 0),
+                workers=self._board.wait(self._number, 0.0),
             )
 
     def promote(self, folder: Path) -> State:
