@@ -35,7 +35,7 @@ HEAVY: dict[str, set[str]] = {
     "sentence_transformers": set(),
     "torchjd": {"balance/gradients/borrowed.py"},
     "fastapi": {"serve/http/", "serve/page_routes.py"},
-    "uvicorn": {"serve/http/server.py"},
+    "uvicorn": {"serve/http/worker.py", "serve/http/protocol.py"},
     "tensorboard": {"train/board.py"},
     "onnx": {"export/onnx_graph.py", "export/int8.py"},
     "onnx_ir": {"export/onnx_graph.py"},
