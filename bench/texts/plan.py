@@ -7,8 +7,9 @@ from pathlib import Path
 
 from bench.processes import ROOT
 
-__all__ = ["CONTESTANTS", "Plan"]
+__all__ = ["CONTESTANTS", "DATA", "Plan"]
 
+DATA = ROOT.parent / "shared" / "data"
 CONTESTANTS = ("tf-idf", "plain", "plait")
 """Word counts with logistic regression; the same encoder fully tuned for each task alone; Plait's one model."""
 
@@ -24,6 +25,6 @@ class Plan:
     contestants: tuple[str, ...] = CONTESTANTS
     changes: tuple[str, ...] = ()
     """Overrides of Plait's recipe, as with `plait train --set`."""
-    data: Path = field(default_factory=lambda: ROOT.parent / "shared" / "data")
+    data: Path = field(default_factory=lambda: DATA)
     """Where the data sets lie that no package brings."""
     cache: Path = field(default_factory=lambda: Path("cache/bench/texts").resolve())
