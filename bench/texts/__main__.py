@@ -21,6 +21,7 @@ import torch
 from bench import machine
 from bench.processes import ROOT
 from bench.texts.blitzer import blitzer
+from bench.texts.chinese import chinese
 from bench.texts.clothing import clothing, clothing_all
 from bench.texts.page import write_page
 from bench.texts.plan import CONTESTANTS, Plan
@@ -29,6 +30,7 @@ PARTS: dict[str, Callable[[Plan], dict[str, Any]]] = {
     "clothing": clothing,
     "clothing_all": clothing_all,
     "blitzer": blitzer,
+    "chinese": chinese,
 }
 
 

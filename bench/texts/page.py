@@ -12,6 +12,7 @@ _TITLES: Final = {
     "clothing": "Reviews of clothing, a share of the rows",
     "clothing_all": "Reviews of clothing, all rows",
     "blitzer": "Praise or not: trained on books, tested on films",
+    "chinese": "Reviews of Chinese shops",
 }
 _WORDS: Final = {
     "clothing": [
@@ -27,6 +28,14 @@ _WORDS: Final = {
     "blitzer": [
         "Reviews of books to learn from, of films to test on, title and text in one, the first 192 tokens of each, two",
         "passes of batches of 16. Plait learns stars too.",
+        "",
+    ],
+    "chinese": [
+        "All 62,773 reviews that hold words, in ten categories; reviews with the same text are on the same side. tf-idf",
+        "counts runs of up to four characters and fits a model a task. Plait uses no pretrained encoder here: runs of up",
+        "to three characters are a category with many values, each with a vector of its own, and both tasks read their",
+        "mean, in five passes. Settings were chosen on a tenth of the texts, held out of training. There is no plain loop:",
+        "no encoder that reads Chinese and can be tuned comes in a package.",
         "",
     ],
 }
