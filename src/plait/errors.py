@@ -6,6 +6,7 @@
     │   └── CorruptError           a file is truncated, altered or not what its name says
     ├── RunError                   a run folder is damaged, unfinished or of another recipe
     ├── StoreError                 the event store is locked, full or gone; nothing was acknowledged
+    ├── ServiceError               a service refused a question or could not be reached
     ├── DivergedError              the loss stopped being finite for too many steps in a row: exit code 3
     ├── Stopped                    a signal asked training to stop; a checkpoint was written
     └── MissingExtraError (ImportError)   an optional dependency is needed: the message holds the install line
@@ -24,6 +25,7 @@ __all__ = [
     "PlaitError",
     "RecipeError",
     "RunError",
+    "ServiceError",
     "Stopped",
     "StoreError",
     "nearest",
@@ -56,6 +58,18 @@ class RunError(PlaitError):
 
 class StoreError(PlaitError):
     """The event store is locked, full or gone; what was to be kept was not acknowledged."""
+
+
+class ServiceError(PlaitError):
+    """A service refused a question, or could not be reached.
+
+    Attributes:
+        status: the HTTP status; None where nothing came back.
+    """
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class DivergedError(PlaitError):

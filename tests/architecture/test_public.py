@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-MODULES = ("errors", "schema", "recipe", "testing")
+MODULES = ("client", "errors", "schema", "recipe", "testing")
 
 
 def _faces(package: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from plait.export.bundle import load_bundle
 from plait.export.compiled import compile_graphs
 from plait.export.compress import Beside, bytes_of, check_loss, quantise, table
 from plait.export.eager import EagerBackend
+from plait.export.golden import write_golden
 from plait.export.onnx_backend import OnnxBackend
 from plait.export.options import Options
 from plait.export.parity import CLOSE, difference, rows_difference
@@ -100,6 +101,9 @@ def _written(run: Run, folder: Path, scratch: Path, options: Options) -> Serving
         serving = serving.model_copy(update={"compared": beside.compared()})
         finish(folder, serving)
         check_loss(serving.compared, options.loss)
+    # Written last: what is said again before a model is put in place is what this bundle says, made smaller or not.
+    write_golden(folder, load_bundle(folder).backend, CLOSE)
+    finish(folder, serving)
     return serving
 
 

@@ -168,3 +168,32 @@ def test_workers_follow_one_another(two: Path, tmp_path: Path) -> None:
     assert Board(tmp_path).wait(wanted.number, 20.0) == (1, 1)
     assert worker.live.state().version == wanted.version
     worker.close()
+
+
+def test_scores_are_combined_anew_while_the_service_runs(worker: Worker) -> None:
+    client = client_of(worker)
+    before = client.post("/v1/rank", json=ASKED).json()
+    refused = client.post("/v1/admin/formula", json={"formula": "lik"})
+    assert refused.status_code == 400
+    assert "Did you mean `like`?" in refused.json()["error"]
+    assert client.post("/v1/rank", json=ASKED).json()["items"] == before["items"]
+    assert client.post("/v1/admin/formula", json={"formula": "0 - stars"}).status_code == 200
+    after = client.post("/v1/rank", json=ASKED).json()
+    assert after["by"] == "0 - stars"
+    stars = [item["tasks"]["stars"] for item in after["items"]]
+    assert stars == sorted(stars)
+    assert client.get("/v1/admin/changes").json()["changes"][0]["formula"] == "0 - stars"
+
+
+def test_a_worker_that_comes_later_combines_scores_as_the_others_do(worker: Worker, two: Path, tmp_path: Path) -> None:
+    from plait.serve.deploy.board import Board
+    from plait.serve.http.logs import Log
+    from plait.serve.http.worker import Options, Worker
+
+    assert client_of(worker).post("/v1/admin/formula", json={"formula": "stars"}).status_code == 200
+    late = Worker(two / "a", "127.0.0.1", Options(), Board(tmp_path), Log(stream=io.StringIO()))
+    late.load()
+    try:
+        assert client_of(late).post("/v1/rank", json=ASKED).json()["by"] == "stars"
+    finally:
+        late.close()

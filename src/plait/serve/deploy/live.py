@@ -90,6 +90,7 @@ class Live(Generic[Service]):
         build: makes a service of a loaded model.
         load: loads a folder, every file compared with its SHA-256.
         board: where all workers look.
+        formulate: makes a service combine the tasks' scores in another way.
         observer: hears what happens.
         allowed: how much worse a figure of a new model may be, relative to the one in place.
 
@@ -104,12 +105,14 @@ class Live(Generic[Service]):
         build: Callable[[Path, Bundle], Service],
         load: Callable[[Path], Bundle],
         board: Board,
+        formulate: Callable[[Service, str], object],
         observer: Observer,
         allowed: float = ALLOWED,
     ) -> None:
         self._build = build
         self._load = load
         self._board = board
+        self._formulate = formulate
         self._observer = observer
         self._allowed = allowed
         self._number = 0
@@ -192,6 +195,18 @@ class Live(Generic[Service]):
             self._observer.swapped("rolled_back")
         return self._everywhere(wanted)
 
+    def reformulate(self, formula: str) -> State:
+        """Combine the tasks' scores in another way in all workers, until another model comes.
+
+        Raises:
+            RecipeError: it cannot be read, or names what there is not; nothing is changed.
+        """
+        with self._board.changing(), self._changing:
+            self._formulate(self._in_place().service, formula)
+            wanted = self._board.post(replace(self._wanted(), formula=formula))
+            self._arrived(wanted)
+        return self._everywhere(wanted)
+
     def cast_shadow(self, folder: Path | None, share: float) -> State:
         """Let another model answer a share of the requests unseen, or none.
 
@@ -266,6 +281,8 @@ class Live(Generic[Service]):
                     if wrong:
                         raise Refused(wrong)
                 self._put(new)
+            if wanted.formula is not None:
+                self._formulate(self._in_place().service, wanted.formula)
             self._shade(wanted.shadow, wanted.share)
             self._arrived(wanted)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -32,6 +33,15 @@ class NewModel(BaseModel):
     """Whether it answers unseen, beside the one in place."""
     share: float = Field(default=0.1, gt=0, le=1, allow_inf_nan=False)
     """Share of the requests that a shadow answers too."""
+
+
+class NewFormula(BaseModel):
+    """Body of `POST /v1/admin/formula`."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"formula": "click^1 * buy^2"}]})
+
+    formula: str = Field(min_length=1, max_length=1_000)
+    """How the tasks' scores become one, for every question that does not bring its own."""
 
 
 class Models(BaseModel):
@@ -103,6 +113,10 @@ def _add_models(app: FastAPI, desk: Desk, live: Live[Any]) -> None:
             return await _changed(desk, request, "shadow", lambda: live.cast_shadow(folder, asked.share))
         return await _changed(desk, request, "model", lambda: live.promote(folder))
 
+    @app.post("/v1/admin/formula", tags=["operators"], response_model=Models)
+    async def formula(asked: NewFormula, request: Request) -> Response:
+        return await _changed(desk, request, "formula", lambda: live.reformulate(asked.formula), {"formula": asked.formula})
+
     @app.post("/v1/admin/rollback", tags=["operators"], response_model=Models, responses=responses)
     async def roll_back(request: Request) -> Response:
         return await _changed(desk, request, "rollback", live.roll_back)
@@ -112,7 +126,13 @@ def _add_models(app: FastAPI, desk: Desk, live: Live[Any]) -> None:
         return await _changed(desk, request, "shadow", lambda: live.cast_shadow(None, 0.0))
 
 
-async def _changed(desk: Desk, request: Request, what: str, change: Callable[[], State]) -> Response:
+async def _changed(
+    desk: Desk,
+    request: Request,
+    what: str,
+    change: Callable[[], State],
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> Response:
     """Make a change beside the answers under way, and keep who made it."""
     started = time.monotonic()
     try:
@@ -123,7 +143,7 @@ async def _changed(desk: Desk, request: Request, what: str, change: Callable[[],
         return JSONResponse({"error": str(error), "faults": found}, 409)
     seconds = round(time.monotonic() - started, 3)
     desk.log.change(what, key=caller(request), model=state.version, seconds=seconds)
-    await _note(desk, request, what, {"model": state.version, "shadow": state.shadow, "seconds": seconds})
+    await _note(desk, request, what, {"model": state.version, "shadow": state.shadow, "seconds": seconds, **more})
     return say(_models(state))
 
 

@@ -36,6 +36,13 @@ async def _told(desk: Desk, work: Callable[[], Said]) -> Response:
     return await desk.model(counted)
 
 
+def _kept(desk: Desk, answer: a.Feedback) -> a.Feedback:
+    """Count an event that is on the disk."""
+    desk.metrics.events(new=int(not answer.repeated), repeated=int(answer.repeated))
+    desk.metrics.answer(answer.took, answer.degraded)
+    return answer
+
+
 def _add_for_users(app: FastAPI, service: Service, desk: Desk) -> None:
     @app.post("/v1/recommend", tags=["items for users"], response_model=a.Recommended)
     async def recommend(asked: q.RecommendAsked) -> Response:
@@ -86,4 +93,4 @@ def _add_others(app: FastAPI, service: Service, desk: Desk) -> None:
     @app.post("/v1/feedback", tags=["feedback"], response_model=a.Feedback)
     async def feedback(asked: q.FeedbackAsked) -> Response:
         # Beside the model's work: it waits for the disk, and those that wait together share one commit.
-        return await desk.lanes.store(lambda: say(service.feedback(asked)))
+        return await desk.lanes.store(lambda: say(_kept(desk, service.feedback(asked))))

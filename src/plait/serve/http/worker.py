@@ -111,7 +111,8 @@ class Worker:
         self.options = options
         self._folder = folder
         self._store = None if options.store is None else EventStore(options.store)
-        self.live: Live[Answering] = Live(self._built, load_bundle, board, _Told(metrics, log), options.allowed)
+        told = _Told(metrics, log)
+        self.live: Live[Answering] = Live(self._built, load_bundle, board, _formulate, told, options.allowed)
         self._desk = Desk(Lanes(options.limits.patience), metrics, log, self._store, self.live, folder.resolve().parent)
         self.app = Door(Switch(self.live), guard, options.limits, metrics, log)
 
@@ -135,6 +136,10 @@ class Worker:
         service = Service(bundle, self._store)
         service.warm()
         return Answering(browse, service, create_app(browse, self._desk, service))
+
+
+def _formulate(answering: Answering, formula: str) -> str:
+    return answering.service.use(formula)
 
 
 def answer(worker: Worker, listener: socket.socket, address: str, ready: Callable[[str], None]) -> None:
