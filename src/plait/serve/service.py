@@ -100,7 +100,7 @@ class Service:
             return
         shop = self._shop
         self._kinship.warm()
-        self._finder.ready(shop.offer)
+        self._finder.warm()
         for user in ("", shop.users.id(1) if shop.users.rows else ""):
             recommend(shop, RecommendAsked.model_construct(user=user))
 

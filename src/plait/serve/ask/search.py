@@ -1,15 +1,21 @@
-"""Which items fit some words."""
+"""Which items fit a question: by its words, and by what it means where an encoder has read the items' texts."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from threading import Lock
 from typing import final
 
 import pyarrow as pa
+from jaxtyping import Float
+from torch import Tensor
 
+from plait.data.text.vectors import TextEncoder
+from plait.errors import PlaitError
 from plait.serve.ask.answers import SearchFound
 from plait.serve.ask.items import Items
 from plait.serve.ask.lexicon import Lexicon
+from plait.serve.ask.meaning import Meaning, text_features
 from plait.serve.ask.placing import placed
 from plait.serve.ask.questions import SearchAsked
 from plait.serve.ask.shop import Offer, Shop
@@ -20,7 +26,10 @@ __all__ = ["Finder"]
 
 @final
 class Finder:
-    """Finds items by the words of their texts, and keeps the index of those that are offered.
+    """Finds items by words and meaning of their texts, and keeps the index of those that are offered.
+
+    The two are added, each over its best: on search judgements of a shop that is better than words alone, and what is asked
+    for by name still comes first.
 
     Args:
         shop: the items.
@@ -30,6 +39,7 @@ class Finder:
         self._shop = shop
         self._lock = Lock()
         self._of: tuple[Items, Lexicon] | None = None
+        self._about: tuple[Items, Meaning] | None = None
 
     def search(self, asked: SearchAsked) -> SearchFound:
         """Answer which items fit some words; one whose id is asked for comes first.
@@ -40,6 +50,13 @@ class Finder:
         self.ready(self._shop.offer)
         return self._shop.crew.answer(lambda stages: self._made(asked, stages))
 
+    def warm(self) -> None:
+        """Make what the first question would wait for; an encoder that is not here is missed at each question instead."""
+        offer = self._shop.offer
+        self.ready(offer)
+        with suppress(PlaitError, OSError):
+            self._likeness(offer, "a question")
+
     def ready(self, offer: Offer) -> Lexicon:
         """Return the index of the items that are offered, made where it is not there yet."""
         with self._lock:
@@ -47,9 +64,27 @@ class Finder:
                 self._of = (offer.items, Lexicon(_texts(offer.items)))
             return self._of[1]
 
+    def _likeness(self, offer: Offer, query: str) -> Float[Tensor, " N"] | None:
+        """Compare a question with the texts of the items; nothing without texts, or with an encoder inside the model."""
+        if not text_features(self._shop.run, offer.items.name):
+            return None
+        encoder = self._shop.run.texts
+        if not isinstance(encoder, TextEncoder):
+            return None
+        with self._lock:
+            if self._about is None or self._about[0] is not offer.items:
+                self._about = (offer.items, Meaning(self._shop.run, offer.items, encoder))
+            about = self._about[1]
+        return about.likeness(query)
+
     def _made(self, asked: SearchAsked, stages: Stages) -> SearchFound:
         shop, offer = self._shop, self._shop.offer
         scores = self.ready(offer).scores(asked.query)
+        likeness = None
+        if asked.query.strip():
+            likeness = stages.run("meaning", lambda: self._likeness(offer, asked.query), shop.limits.retrieve)
+        if likeness is not None:
+            scores = _shares(scores) + _shares(likeness)
         fitting = offer.items.fitting(asked.filters)
         if fitting is not None:
             scores = scores.masked_fill(~fitting, 0)
@@ -63,7 +98,7 @@ class Finder:
             degraded=stages.degraded,
             took=stages.told(),
             query=asked.query,
-            by="words",
+            by="words" if likeness is None else "words and meaning",
             items=placed(shop, offer, rows, scores[rows], {}),
         )
 
@@ -77,3 +112,9 @@ def _texts(items: Items) -> list[str]:
             if values != columns[0]:
                 columns.append(values)
     return [" ".join(parts) for parts in zip(*columns, strict=True)]
+
+
+def _shares(scores: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+    """Divide scores by the best of them; those below nothing count as nothing."""
+    scores = scores.clamp(min=0)
+    return scores / scores.max().clamp(min=1e-12)

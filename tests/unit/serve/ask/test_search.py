@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
+from plait.data.text.vectors import TextEncoder
 from plait.errors import DataError
+from plait.export.bundle import load_bundle
+from plait.run.job import train
 from plait.serve.ask.lexicon import Lexicon, words
-from plait.serve.ask.questions import ExplainAsked, FeedbackAsked, RankAsked, SearchAsked
+from plait.serve.ask.questions import ExplainAsked, FeedbackAsked, ItemsAsked, RankAsked, SearchAsked
 from plait.serve.service import Service
+from support.encoders import tiny_model
+from support.films import write_films
 
 
 def test_words_of_several_scripts() -> None:
@@ -34,6 +41,63 @@ def test_items_are_found_by_title_genre_and_id(service: Service) -> None:
     assert drama.items and all(service._shop.offer.items.row_of[p.item] % 4 == 1 for p in drama.items)
     assert service.search(SearchAsked(query="f/3 é", count=3)).items[0].item == "f/3 é"
     assert service.search(SearchAsked(query="zzz")).items == []
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """A service whose films have plots that a frozen encoder has read."""
+    folder = tmp_path_factory.mktemp("read")
+    tiny_model(folder / "tiny")
+    recipe = write_films(folder)
+    films = pq.read_table(folder / "films.parquet")
+    plots = [f"{colour} {number}" for colour in ("red", "green", "blue") for number in _NUMBERS] + [""] * (len(films) - 18)
+    pq.write_table(films.append_column("plot", pa.array(plots)), folder / "films.parquet")
+    recipe["features"]["films.plot"] = "text"
+    recipe["model"]["text"] = {"model": str(folder / "tiny")}
+    return Service(load_bundle(train(recipe, folder / "run", base=folder, alone=False).folder))
+
+
+_NUMBERS = ("one", "two", "three", "four", "five", "six")
+
+
+def test_meaning_stands_beside_words(read: Service) -> None:
+    read.warm()
+    answer = read.search(SearchAsked(query="green three", count=30))
+    assert answer.by == "words and meaning" and answer.degraded == []
+    assert read._shop.offer.items.row_of[answer.items[0].item] == 9
+    scores = [placed.score for placed in answer.items if placed.score is not None]
+    assert scores == sorted(scores, reverse=True) and scores[0] == pytest.approx(2.0)
+    # No word of it stands anywhere, and yet texts are compared.
+    assert read.search(SearchAsked(query="seven good", count=5)).items
+    assert read.search(SearchAsked(query="  ", count=5)).items == []
+
+
+def test_meaning_is_what_the_encoder_says(read: Service) -> None:
+    from plait.serve.ask.meaning import Meaning
+
+    run, items = read._shop.run, read._shop.offer.items
+    encoder = run.texts
+    assert isinstance(encoder, TextEncoder)
+    found = Meaning(run, items, encoder).likeness("blue one")
+    texts = [text or "" for text in items.table["plot"].to_pylist()]
+    vectors, own = torch.from_numpy(encoder(texts)).float(), torch.from_numpy(encoder(["blue one"])).float()
+    filled = [place for place, text in enumerate(texts) if text]
+    assert torch.allclose(found[1:][filled].float(), torch.cosine_similarity(vectors, own)[filled], atol=2e-3)
+    assert found[0] == 0 and not found[1:][[place for place, text in enumerate(texts) if not text]].any()
+
+
+def test_a_film_that_came_later_is_found_by_what_it_means(read: Service) -> None:
+    read.add_items(ItemsAsked(rows=[{"film_id": "later", "title": "L", "genres": "comedy", "plot": "seven seven good"}]))
+    assert read.search(SearchAsked(query="seven seven good", count=3)).items[0].item == "later"
+
+
+def test_an_encoder_that_fails_is_named_and_words_are_left(read: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(read._finder, "_likeness", broken)
+    answer = read.search(SearchAsked(query="red two", count=1))
+    assert answer.by == "words" and answer.degraded == ["meaning: RuntimeError"] and len(answer.items) == 1
 
 
 def test_why_somebody_is_shown_something(told: Service) -> None:
