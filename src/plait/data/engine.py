@@ -7,6 +7,7 @@ Row order is the order of the source: files sorted by path, rows as in the file,
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -358,12 +359,13 @@ class Engine:
     def _fetch(name: str, url: str, inner: str) -> pa.Table:
         import ibis
 
+        shown = re.sub(r"(//[^:/@]*):[^@/]*@", r"\1:***@", url)
         try:
             there = ibis.connect(url)
             known = there.list_tables()
             if inner not in known:
                 said = f"Found {known[:20]}.{nearest(inner, known)}"
-                raise DataError(f"Table `{name}`: {url} should have a table `{inner}`. {said}")
+                raise DataError(f"Table `{name}`: {shown} should have a table `{inner}`. {said}")
             return there.table(inner).to_pyarrow()
         except DataError:
             raise
@@ -373,4 +375,4 @@ class Engine:
                 f"Table `{name}`: reading {kind} databases needs `pip install 'ibis-framework[{kind}]' pandas`."
             ) from error
         except Exception as error:
-            raise DataError(f"Table `{name}`: the database {url} cannot be read: {plain(str(error))}") from error
+            raise DataError(f"Table `{name}`: the database {shown} cannot be read: {plain(str(error))}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -126,6 +127,21 @@ def test_names_that_need_quoting(tmp_path: Path) -> None:
         assert engine.duplicates('odd "name"', 'a "b" c') == (0, [])
 
 
+def test_a_database_whose_driver_is_missing_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "ibis.backends.postgres", raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    wanted = r"needs `pip install 'ibis-framework\[postgres\]' pandas`"
+    with Engine(tmp_path) as engine, pytest.raises(MissingExtraError, match=wanted):
+        engine.open("t", Table(source="postgres://somebody@localhost/shop#t"))
+
+
+def test_a_database_that_cannot_be_reached_keeps_the_password_to_itself(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    with Engine(tmp_path) as engine, pytest.raises(DataError, match="cannot be read") as caught:
+        engine.open("t", Table(source="postgres://somebody:hidden@127.0.0.1:1/shop#t"))
+    assert "hidden" not in str(caught.value) and "somebody:***@127.0.0.1" in str(caught.value)
+
+
 def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
     with Engine(tmp_path) as engine:
         with pytest.raises(DataError, match="there is no database file"):
@@ -140,8 +156,6 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
             engine.open("t", Table(source="duckdb:///none.duckdb#t"))
         with pytest.raises(DataError, match="source `duckdb:///shop.duckdb#tt` should be readable .* does not exist"):
             engine.open("t", Table(source=_write(tmp_path, "duckdb") + "t"))
-        with pytest.raises(MissingExtraError, match=r"needs `pip install 'ibis-framework\[postgres\]' pandas`"):
-            engine.open("t", Table(source="postgres://somebody@localhost/shop#t"))
         with pytest.raises(RecipeError, match="should name its table after `#`"):
             engine.open("t", Table(source="sqlite:///shop.db"))
         (tmp_path / "mixed").mkdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from threading import Lock
-from typing import final
+from typing import Final, final
 
 import pyarrow as pa
 from jaxtyping import Float
@@ -23,13 +23,16 @@ from plait.serve.ask.stages import Stages
 
 __all__ = ["Finder"]
 
+_WORDS: Final = 0.05
+"""What the best match of words adds to a cosine."""
+
 
 @final
 class Finder:
     """Finds items by words and meaning of their texts, and keeps the index of those that are offered.
 
-    The two are added, each over its best: on search judgements of a shop that is better than words alone, and what is asked
-    for by name still comes first.
+    Where meaning is known it decides, and words are there for names and numbers: on search judgements of a shop every share
+    of words made the order worse, the more the worse.
 
     Args:
         shop: the items.
@@ -84,7 +87,7 @@ class Finder:
         if asked.query.strip():
             likeness = stages.run("meaning", lambda: self._likeness(offer, asked.query), shop.limits.retrieve)
         if likeness is not None:
-            scores = _shares(scores) + _shares(likeness)
+            scores = likeness.clamp(min=0) + _WORDS * _shares(scores)
         fitting = offer.items.fitting(asked.filters)
         if fitting is not None:
             scores = scores.masked_fill(~fitting, 0)
@@ -115,6 +118,5 @@ def _texts(items: Items) -> list[str]:
 
 
 def _shares(scores: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
-    """Divide scores by the best of them; those below nothing count as nothing."""
-    scores = scores.clamp(min=0)
+    """Divide scores by the best of them."""
     return scores / scores.max().clamp(min=1e-12)
