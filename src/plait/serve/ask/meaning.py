@@ -1,7 +1,5 @@
 """What items are about: the vectors a frozen encoder made of their texts, and that of a question among them."""
 
-from __future__ import annotations
-
 from typing import final
 
 import torch

@@ -1,7 +1,5 @@
 """Which items fit a question: by its words, and by what it means where an encoder has read the items' texts."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from threading import Lock
 from typing import Final, final
