@@ -17,6 +17,7 @@ from plait.serve.ask.answers import (
     Answered,
     Explained,
     Feedback,
+    History,
     Profile,
     Ranked,
     Recommended,
@@ -27,6 +28,7 @@ from plait.serve.ask.answers import (
 from plait.serve.ask.calibration import Calibrations
 from plait.serve.ask.events import Events
 from plait.serve.ask.feedback import keep
+from plait.serve.ask.history import history
 from plait.serve.ask.profile import Biographer
 from plait.serve.ask.questions import (
     AdsAsked,
@@ -34,6 +36,7 @@ from plait.serve.ask.questions import (
     AnswerAsked,
     ExplainAsked,
     FeedbackAsked,
+    HistoryAsked,
     ItemsAsked,
     ProfileAsked,
     RankAsked,
@@ -81,8 +84,19 @@ class Service:
     @property
     def formula(self) -> str | None:
         """How the tasks' scores become one; None where no task puts items in order."""
-        formula = self._shop.formula
+        formula = self._shop.formula if self.bundle.backend.shape.pairings else None
         return None if formula is None else formula.text
+
+    @property
+    def abilities(self) -> dict[str, bool]:
+        """What can be asked of this model, as its recipe has the tasks for it."""
+        pairs = bool(self.bundle.backend.shape.pairings)
+        return {
+            "recommend": pairs,
+            "search": pairs,
+            "analyse": bool(self._analyst.tasks),
+            "answer": pairs or self._responder.able,
+        }
 
     def use(self, formula: str) -> str:
         """Put another formula in place for all questions from now on, and return the one before.
@@ -177,6 +191,14 @@ class Service:
             RunError: users and items do not meet in this run.
         """
         return self._biographer.profile(asked)
+
+    def history(self, asked: HistoryAsked) -> History:
+        """Say what a user did, the newest first.
+
+        Raises:
+            RunError: users and items do not meet in this run.
+        """
+        return history(self._shop, asked)
 
     def analyse(self, asked: AnalyseAsked) -> Analysed:
         """Say what the tasks on texts make of some.

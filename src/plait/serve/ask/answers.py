@@ -17,6 +17,8 @@ __all__ = [
     "Confidence",
     "Explained",
     "Feedback",
+    "Had",
+    "History",
     "Interest",
     "Moved",
     "Placed",
@@ -170,6 +172,30 @@ class Profile(Answer):
     """What the tasks about users predict, with the chance of each class."""
     interests: list[Interest]
     """Those whose interval lies above the share everywhere, the largest lift first."""
+
+
+class Had(_Part):
+    """Something a user did with an item."""
+
+    item: str
+    title: str
+    kind: str | None = None
+    """What was told as feedback since training; nothing for what the run knows."""
+    value: float | None = None
+    at: float | None = None
+    """Seconds since 1970, for feedback."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Task -> the label in the run's tables, in words."""
+
+
+class History(Answer):
+    """What a user did, the newest first."""
+
+    user: str
+    known: bool
+    total: int
+    """How many items they had in all."""
+    items: list[Had]
 
 
 class Topic(_Part):

@@ -1,5 +1,6 @@
 """Whom a question is about: what the run knows of a user, and what was heard of them since."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -12,7 +13,7 @@ from plait.serve.ask.events import had
 from plait.serve.ask.shop import Offer, Shop
 from plait.serve.ask.stages import Stages
 
-__all__ = ["Person", "found"]
+__all__ = ["Person", "found", "recent"]
 
 _SINCE: Final = 1_000
 
@@ -35,15 +36,32 @@ class Person:
     known: bool
 
 
-def found(shop: Shop, offer: Offer, user: str, stages: Stages) -> Person:
-    """Find a user, with what was heard of them since training; somebody unknown is nobody's fault."""
+def found(
+    shop: Shop, offer: Offer, user: str, stages: Stages, without: Sequence[str] = (), also: Sequence[str] = ()
+) -> Person:
+    """Find a user, with what was heard of them since training; somebody unknown is nobody's fault.
+
+    Args:
+        shop: what questions are answered from.
+        offer: the items as they are now.
+        user: id, known or not.
+        stages: takes the time.
+        without: ids of items, as if the user had not had them.
+        also: ids of items, as if the user had had them just now.
+    """
     row = shop.users.row(user) or 0
     before = shop.seen.items(row) if row else torch.empty(0, dtype=torch.int64)
-    since = _since(shop, offer, user, stages)
-    if not since:
+    since = [*_since(shop, offer, user, stages), *_rows(offer, also)]
+    if not since and not without:
         return Person(user, Asker(row), before, row > 0)
-    recent = (*_recent(shop, row), *since)
-    return Person(user, Asker(row, recent), torch.cat([before, torch.tensor(since)]), True)
+    gone = set(_rows(offer, without))
+    latest = tuple(item for item in (*recent(shop, row), *since) if item not in gone)
+    seen = [item for item in (*before.tolist(), *since) if item not in gone]
+    return Person(user, Asker(row, latest), torch.tensor(seen, dtype=torch.int64), row > 0 or bool(since))
+
+
+def _rows(offer: Offer, ids: Sequence[str]) -> list[int]:
+    return [row for row in (offer.items.row_of.get(name, 0) for name in ids) if row > 0]
 
 
 def _since(shop: Shop, offer: Offer, user: str, stages: Stages) -> list[int]:
@@ -56,7 +74,7 @@ def _since(shop: Shop, offer: Offer, user: str, stages: Stages) -> list[int]:
     return [row for row in rows if row > 0]
 
 
-def _recent(shop: Shop, row: int) -> list[int]:
+def recent(shop: Shop, row: int) -> list[int]:
     """Return what the run's history holds of a user, oldest first."""
     if not row:
         return []

@@ -15,6 +15,7 @@ __all__ = [
     "ExplainAsked",
     "FeedbackAsked",
     "Filters",
+    "HistoryAsked",
     "ItemsAsked",
     "ProfileAsked",
     "Range",
@@ -71,6 +72,10 @@ class RecommendAsked(_Asked):
     exclude: list[Id] = Field(default_factory=list, max_length=10_000)
     seen: bool | None = None
     """Whether items the user had may come again; where nothing is said, if people in these data come back to them."""
+    without: list[Id] = Field(default_factory=list, max_length=1_000)
+    """Items that the user had, as if they had not: what would be shown then."""
+    also: list[Id] = Field(default_factory=list, max_length=1_000)
+    """Items as if the user had had them just now, oldest first: what is in a basket, or was clicked by somebody unknown."""
     plain: bool = False
     """Ids and scores alone, without titles and without what each task says."""
 
@@ -173,6 +178,15 @@ class ProfileAsked(_Asked):
 
     user: Id
     count: Annotated[int, Field(ge=1, le=100)] = 10
+
+
+class HistoryAsked(_Asked):
+    """What a user did."""
+
+    model_config = _example(user="15", count=5)
+
+    user: Id
+    count: Annotated[int, Field(ge=1, le=500)] = 20
 
 
 class AnalyseAsked(_Asked):

@@ -31,7 +31,7 @@ def recommend(shop: Shop, asked: RecommendAsked) -> Recommended:
 def _made(shop: Shop, asked: RecommendAsked, stages: Stages) -> Recommended:
     offer = shop.offer
     formula = shop.chosen(asked.formula)
-    person = found(shop, offer, asked.user, stages)
+    person = found(shop, offer, asked.user, stages, asked.without, asked.also)
     if not person.known and asked.formula is None:
         # The most frequent items are a better guess than a model can make of nothing.
         formula = None

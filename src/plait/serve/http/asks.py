@@ -14,7 +14,7 @@ from plait.serve.http.desk import Desk, say
 from plait.serve.http.shadow import compare
 from plait.serve.service import Service
 
-__all__ = ["add_asks"]
+__all__ = ["add_asks", "told"]
 
 Said = TypeVar("Said", bound=a.Answer)
 
@@ -25,7 +25,7 @@ def add_asks(app: FastAPI, service: Service, desk: Desk) -> None:
     _add_others(app, service, desk)
 
 
-async def _told(desk: Desk, work: Callable[[], Said]) -> Response:
+async def told(desk: Desk, work: Callable[[], Said]) -> Response:
     """Do the work, count what the answer says of itself, and write it."""
 
     def counted() -> Said:
@@ -46,49 +46,53 @@ def _kept(desk: Desk, answer: a.Feedback) -> a.Feedback:
 def _add_for_users(app: FastAPI, service: Service, desk: Desk) -> None:
     @app.post("/v1/recommend", tags=["items for users"], response_model=a.Recommended)
     async def recommend(asked: q.RecommendAsked) -> Response:
-        return await _told(desk, lambda: compare(desk, service.recommend(asked), lambda other: other.recommend(asked)))
+        return await told(desk, lambda: compare(desk, service.recommend(asked), lambda other: other.recommend(asked)))
 
     @app.post("/v1/rank", tags=["items for users"], response_model=a.Ranked)
     async def rank(asked: q.RankAsked) -> Response:
-        return await _told(desk, lambda: compare(desk, service.rank(asked), lambda other: other.rank(asked)))
+        return await told(desk, lambda: compare(desk, service.rank(asked), lambda other: other.rank(asked)))
 
     @app.post("/v1/score", tags=["items for users"], response_model=a.Scored)
     async def score(asked: q.ScoreAsked) -> Response:
-        return await _told(desk, lambda: service.score(asked))
+        return await told(desk, lambda: service.score(asked))
 
     @app.post("/v1/ads", tags=["items for users"], response_model=a.Ads)
     async def ads(asked: q.AdsAsked) -> Response:
-        return await _told(desk, lambda: service.ads(asked))
+        return await told(desk, lambda: service.ads(asked))
 
     @app.post("/v1/explain", tags=["items for users"], response_model=a.Explained)
     async def explain(asked: q.ExplainAsked) -> Response:
-        return await _told(desk, lambda: service.explain(asked))
+        return await told(desk, lambda: service.explain(asked))
 
     @app.post("/v1/profile", tags=["items for users"], response_model=a.Profile)
     async def profile(asked: q.ProfileAsked) -> Response:
-        return await _told(desk, lambda: service.profile(asked))
+        return await told(desk, lambda: service.profile(asked))
+
+    @app.post("/v1/history", tags=["items for users"], response_model=a.History)
+    async def history(asked: q.HistoryAsked) -> Response:
+        return await told(desk, lambda: service.history(asked))
 
 
 def _add_others(app: FastAPI, service: Service, desk: Desk) -> None:
     @app.post("/v1/similar", tags=["items"], response_model=a.SimilarFound)
     async def similar(asked: q.SimilarAsked) -> Response:
-        return await _told(desk, lambda: service.similar(asked))
+        return await told(desk, lambda: service.similar(asked))
 
     @app.post("/v1/search", tags=["items"], response_model=a.SearchFound)
     async def search(asked: q.SearchAsked) -> Response:
-        return await _told(desk, lambda: service.search(asked))
+        return await told(desk, lambda: service.search(asked))
 
     @app.post("/v1/items", tags=["items"], response_model=a.Added)
     async def add_items(asked: q.ItemsAsked) -> Response:
-        return await _told(desk, lambda: service.add_items(asked))
+        return await told(desk, lambda: service.add_items(asked))
 
     @app.post("/v1/analyse", tags=["texts"], response_model=a.Analysed)
     async def analyse(asked: q.AnalyseAsked) -> Response:
-        return await _told(desk, lambda: service.analyse(asked))
+        return await told(desk, lambda: service.analyse(asked))
 
     @app.post("/v1/answer", tags=["texts"], response_model=a.Answered)
     async def answer(asked: q.AnswerAsked) -> Response:
-        return await _told(desk, lambda: service.answer(asked))
+        return await told(desk, lambda: service.answer(asked))
 
     @app.post("/v1/feedback", tags=["feedback"], response_model=a.Feedback)
     async def feedback(asked: q.FeedbackAsked) -> Response:
