@@ -1,6 +1,6 @@
 # One word per chore. `make demo` and `make test` are all a newcomer needs; each sets up its own environment first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs bench soak
+.PHONY: help setup demo test lint docs bench soak static
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,6 +18,7 @@ help:
 	@echo "make docs    the documentation in docs/_build/html"
 	@echo "make bench   speed, as ratios measured in one run"
 	@echo "make soak    the long form of every promise"
+	@echo "make static  the scripts of the pages, from web/ (needs Node.js and npm; what it makes is kept in the repository)"
 
 setup: $(STAMP)
 
@@ -52,3 +53,6 @@ bench: setup
 
 soak: setup
 	$(BIN)/python -m pytest -m soak $(ARGS)
+
+static:
+	cd web && npm ci --silent && npm run --silent build

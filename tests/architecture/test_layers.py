@@ -34,7 +34,7 @@ HEAVY: dict[str, set[str]] = {
     "peft": {"encode/text/lora.py"},
     "sentence_transformers": set(),
     "torchjd": {"balance/gradients/borrowed.py"},
-    "fastapi": {"serve/http/", "serve/page_routes.py"},
+    "fastapi": {"serve/http/", "serve/web/"},
     "uvicorn": {"serve/http/worker.py", "serve/http/protocol.py"},
     "tensorboard": {"train/board.py"},
     "onnx": {"export/onnx_graph.py", "export/int8.py"},

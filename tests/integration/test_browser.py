@@ -42,12 +42,11 @@ def served(run: Run) -> Iterator[str]:
     """Answer on a free port, in a thread, until the test is done."""
     import uvicorn
 
-    from plait.serve.browse import Browse
-    from plait.serve.http.app import create_app
+    from support.app import app_of
 
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(Browse(run)), log_level="error", ws="none", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app_of(run), log_level="error", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     until = time.monotonic() + 30
@@ -96,7 +95,7 @@ class Heard:
         assert outside == []
         assert self.errors == []
         assert 0 < len(fetched) <= REQUESTS
-        size = page.evaluate("performance.getEntries().reduce((sum, e) => sum + (e.decodedBodySize || 0), 0)")
+        size = page.evaluate("performance.getEntries().reduce((sum, e) => sum + (e.encodedBodySize || 0), 0)")
         assert 0 < size <= PER_PAGE
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "nothing hangs over the side"
         self.asked.clear()
@@ -124,9 +123,14 @@ def test_from_a_user_to_an_item_to_its_like(browser: Browser, shop: str, scheme:
     page.click(".person >> nth=0")
     page.wait_for_url("**/users/*")
     assert page.locator("h1").inner_text() == "User 1"
-    assert page.locator(".shelf").first.locator(".tile").count() > 5
+    assert page.locator("#list .pick").count() > 5
     heard.check(page, shop)
 
+    page.locator("#list .pick").nth(2).click()
+    title = page.locator("#list .pick .name").nth(2).evaluate("e => e.firstChild.textContent")
+    page.wait_for_function("title => document.querySelector('#why h2 small').textContent === title", arg=title)
+    heard.check(page, shop)
+    page.goto(f"{shop}/browse/films")
     title = page.locator(".shelf .tile .name").first.inner_text()
     page.click(".shelf .tile a >> nth=0")
     page.wait_for_url("**/items/*")
@@ -140,9 +144,84 @@ def test_from_a_user_to_an_item_to_its_like(browser: Browser, shop: str, scheme:
     assert page.locator("h1").inner_text() == similar
     heard.check(page, shop)
 
-    page.click("nav >> text=Report")
+    page.click("footer >> text=the whole report")
     page.wait_for_url("**/report")
     heard.check(page, shop)
+    context.close()
+
+
+@pytest.mark.parametrize(("scheme", "width", "height"), LOOKS)
+def test_the_pages_about_the_model(browser: Browser, shop: str, scheme: str, width: int, height: int) -> None:
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height})  # type: ignore[arg-type]
+    page = context.new_page()
+    heard = Heard()
+    heard.listen(page)
+    page.goto(shop)
+    page.wait_for_load_state("networkidle")
+    heard.check(page, shop)
+    for name in ("Tasks", "Runs", "Data", "Health", "Playground", "Overview"):
+        page.click(f"header nav >> text={name}")
+        page.wait_for_load_state("networkidle")
+        assert page.locator("header nav [aria-current]").inner_text() == name
+        heard.check(page, shop)
+        if name == "Tasks":
+            assert page.locator("figure.drawn svg").count() == page.locator("figure.chart").count() > 5
+    context.close()
+
+
+def test_what_if_shows_what_moved(browser: Browser, shop: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    heard = Heard()
+    heard.listen(page)
+    page.goto(f"{shop}/users/5")
+    assert page.locator(".moved").count() == 0
+    page.check(".history input >> nth=0")
+    page.wait_for_selector(".moved")
+    page.fill("#otherwise input[name=formula]", "stars")
+    page.press("#otherwise input[name=formula]", "Enter")
+    page.wait_for_function("document.querySelector('#list code').textContent === 'stars'")
+    heard.check(page, shop)
+    page.fill("#otherwise input[name=formula]", "nothing *")
+    page.press("#otherwise input[name=formula]", "Enter")
+    page.wait_for_selector("#list [role=alert]")
+    assert page.locator("#list .pick").count() > 5, "the list as it is stays"
+    context.close()
+
+
+def test_the_playground_answers_in_its_place(browser: Browser, shop: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    heard = Heard()
+    heard.listen(page)
+    page.goto(f"{shop}/playground")
+    page.fill("input[name=search]", "Film 7")
+    page.press("input[name=search]", "Enter")
+    page.wait_for_selector("#search-said .line")
+    assert page.url == f"{shop}/playground", "nothing was loaded anew"
+    assert page.locator("#search-said .name").first.evaluate("e => e.firstChild.textContent") == "Film 7"
+    assert "/v1/search" in (page.locator("#search-said pre").text_content() or "")
+    heard.check(page, shop)
+    context.close()
+
+
+def test_language_and_colours_are_chosen_and_stay(browser: Browser, shop: str) -> None:
+    context = browser.new_context(color_scheme="light")
+    page = context.new_page()
+    heard = Heard()
+    heard.listen(page)
+    page.goto(f"{shop}/tasks")
+    heard.check(page, shop)
+    page.click("text=中文")
+    page.wait_for_selector("html[lang=zh-CN]")
+    assert page.locator("h1").inner_text().startswith("任务")
+    page.click(".switch.theme")
+    page.wait_for_selector("html[data-theme=dark]")
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")) < 120
+    page.goto(shop)
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert heard.errors == []
     context.close()
 
 
@@ -163,7 +242,19 @@ def test_it_works_without_scripts(browser: Browser, shop: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{shop}/users/5")
-    assert page.locator(".tile").count() > 5
+    assert page.locator("#list .pick").count() > 5
+    page.locator("#list .pick").nth(1).click()
+    page.wait_for_url("**item=*")
+    assert page.locator("#list [aria-current]").count() == 1
+    page.goto(f"{shop}/tasks")
+    assert page.locator("figure .plot").first.is_hidden()
+    page.locator("figure summary").first.click()
+    assert page.locator("figure table").first.is_visible()
+    page.goto(f"{shop}/playground")
+    page.fill("input[name=search]", "Film 7")
+    page.press("input[name=search]", "Enter")
+    page.wait_for_url("**search=Film+7*")
+    assert page.locator("#search-said .line").count() > 0
     context.close()
 
 

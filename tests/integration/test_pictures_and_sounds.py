@@ -128,13 +128,12 @@ def test_the_pages_show_pictures_and_a_request_names_no_file(folder: Path, tmp_p
     from fastapi.testclient import TestClient
 
     import plait
-    from plait.serve.browse import Browse
-    from plait.serve.http.app import create_app
+    from support.app import app_of
 
     asked = recipe(True)
     asked["train"] = {"epochs": 1, "batch": 64, "threads": 1}
     run = plait.train(asked, tmp_path / "run", base=folder, alone=False)
-    with TestClient(create_app(Browse(run))) as client:
+    with TestClient(app_of(run)) as client:
         assert '<img class="face" src="/pictures/goods/g' in client.get("/tables/goods?part=all").text
         assert '<img class="shown" src="/pictures/goods/g0"' in client.get("/rows/goods/g0").text
         shown = client.get("/pictures/goods/g0")

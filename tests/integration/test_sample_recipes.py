@@ -45,7 +45,7 @@ def test_it_trains_and_serves(name: str, tmp_path: Path) -> None:
     from fastapi.testclient import TestClient
 
     from plait.serve.browse import Browse
-    from plait.serve.http.app import create_app
+    from support.app import app_of
 
     try:
         whole = samples.fetch(name, samples.cache_folder())
@@ -59,7 +59,7 @@ def test_it_trains_and_serves(name: str, tmp_path: Path) -> None:
     assert set(run.report.tasks) == set(run.recipe.tasks)
     assert all(task.joint for task in run.report.tasks.values())
     service = Browse(run)
-    client = TestClient(create_app(service))
+    client = TestClient(app_of(run, browse=service))
     tables = [table.name for table in service.home().tables]
     assert tables or service.shape.users
     for path in ["/", "/random", *(f"/tables/{table}?part=all" for table in tables)]:

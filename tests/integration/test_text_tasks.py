@@ -19,7 +19,7 @@ from plait.encode.text.load import save_fresh
 from plait.encode.text.new import learn_tokenizer
 from plait.run.run import load
 from plait.serve.browse import Browse
-from plait.serve.render import said
+from plait.serve.web.renderer import said
 from support.notes import PHRASES, notes
 
 ROOT = Path(__file__).parents[2]

@@ -19,6 +19,7 @@ from plait.layout import Layout
 from plait.model import MultiTaskModel
 from plait.recipe import Recipe, load_recipe
 from plait.report.content import Report
+from plait.report.figures import Figures
 from plait.run.build import build_media, build_model, build_texts
 from plait.run.manifest import BUNDLE, ENCODER, INSIDE, check_manifest
 from plait.run.outcomes import Scorer
@@ -54,6 +55,11 @@ class Run:
         self.folder = folder
         self.recipe: Recipe = load_recipe(folder / "recipe.yaml")
         self.report = Report.model_validate_json((folder / "report.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def figures(self) -> Figures:
+        """What `figures.json` holds: the series behind the report's pictures."""
+        return Figures.model_validate_json((self.folder / "figures.json").read_text(encoding="utf-8"))
 
     @cached_property
     def prepared(self) -> Prepared:

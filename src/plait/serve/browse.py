@@ -21,17 +21,15 @@ from plait.serve.ask.said import said
 from plait.serve.catalogue import Catalogue
 from plait.serve.places import Places
 from plait.serve.ranker import Ranker
-from plait.serve.readings import reading, truth
+from plait.serve.readings import reading
 from plait.serve.wire import (
     Asked,
     Card,
     Chance,
-    Fact,
     Home,
     ItemPage,
     Listing,
     Prediction,
-    Recommendation,
     RowsPage,
     Scored,
     Shelf,
@@ -134,25 +132,22 @@ class Browse:
             rows=cards,
         )
 
-    def recommend(self, user: str, count: int) -> Recommendation | None:
-        """Return the best items for a user, each with every task's prediction; None for an unknown user."""
-        users, row = self._user(user)
+    def user(self, user: str) -> UserPage | None:
+        """Return what is predicted of a user, and the best of what else they meet; None for an unknown user."""
+        users = None if self.shape.users is None else self.catalogue(self.shape.users)
+        row = None if users is None else users.row(user)
         if users is None or row is None:
             return None
-        shelf = self._shelf(self.shape.pairings[0], row, count)
-        return Recommendation(user=users.card(row), ranked_by=shelf.ranked_by, items=shelf.items)
-
-    def user(self, user: str, count: int) -> UserPage | None:
-        """Return all that a user's page shows; None for an unknown user."""
-        users, row = self._user(user)
-        if users is None or row is None:
-            return None
-        main, *others = self.shape.pairings
+        _, *others = self.shape.pairings
         shown = [pairing for pairing in others if self.catalogue(pairing.items) and (pairing.ranks or pairing.retrieval)]
-        shelves = [self._shelf(main, row, count), *[self._shelf(pairing, row, _SIDE) for pairing in shown]]
         card = users.card(row).model_copy(update={"predictions": self._about(row)})
-        events = len(self._ranker.seen(main).rows(row))
-        return UserPage(user=card, history=self._history(main, row, count), events=events, shelves=shelves)
+        return UserPage(user=card, shelves=[self._shelf(pairing, row, _SIDE) for pairing in shown])
+
+    def cards(self, table: str, ids: Sequence[str]) -> dict[str, Card]:
+        """Return the cards of rows by id; rows that are not in the run have none."""
+        catalogue = self.catalogue(table)
+        rows = [] if catalogue is None else [row for row in map(catalogue.row, ids) if row is not None]
+        return {} if catalogue is None else {card.id: card for card in catalogue.cards(rows)}
 
     def similar(self, table: str, item: str, count: int) -> Similar | None:
         """Return the rows of a table nearest to one of them; None for an unknown row or table."""
@@ -277,10 +272,6 @@ class Browse:
         assert isinstance(head, Head)
         return head.columns
 
-    def _user(self, user: str) -> tuple[Catalogue | None, int | None]:
-        users = None if self.shape.users is None else self.catalogue(self.shape.users)
-        return users, None if users is None else users.row(user)
-
     def _shelf(self, pairing: Pairing, user: int, count: int) -> Shelf:
         """Rank the items of a pairing for a user and predict every task for those shown."""
         catalogue = self.catalogue(pairing.items)
@@ -301,29 +292,6 @@ class Browse:
             for table, key in self.shape.about.items():
                 found += self._ranker.about(table, key, self.pointwise(table), user)
         return [*found, *self.predictions(self.shape.users, [user])[0]]
-
-    def _history(self, pairing: Pairing, user: int, count: int) -> list[Card]:
-        """Return a user's newest events, newest first, with what was observed of each."""
-        catalogue = self.catalogue(pairing.items)
-        assert catalogue is not None
-        seen = self._ranker.seen(pairing)
-        row_of = dict(zip(seen.items(user).tolist(), seen.rows(user).tolist(), strict=True))
-        items = [item for item in self._newest(pairing, user, count) if item > 0]
-        labels = self.run.prepared.tables[pairing.table].labels
-        cards = []
-        for item, card in zip(items, catalogue.cards(items), strict=True):
-            row = row_of.get(item)
-            known = {} if row is None else {t: truth(self.run.layout.tasks[t], labels[t][row]) for t in pairing.tasks}
-            facts = [Fact(name=t, value=value) for t, value in known.items() if value is not None]
-            cards.append(card.model_copy(update={"truths": facts}))
-        return cards
-
-    def _newest(self, pairing: Pairing, user: int, count: int) -> list[int]:
-        if self.shape.history is None:
-            return [int(item) for item in self._ranker.seen(pairing).items(user).flip(0)[:count]]
-        events = self.run.prepared.histories[self.shape.history]
-        start, stop = (int(value) for value in events.now[user])
-        return [int(item) for item in events.items[max(start, stop - count) : stop].flip(0)]
 
 
 def _page(found: list[int], page: int) -> tuple[int, int, list[int]]:

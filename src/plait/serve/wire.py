@@ -16,7 +16,6 @@ __all__ = [
     "ItemPage",
     "Listing",
     "Prediction",
-    "Recommendation",
     "RowsPage",
     "Scored",
     "Shelf",
@@ -76,8 +75,6 @@ class Card(Wire):
     score: float | None = None
     """What it was ranked by: the retrieval score, or the first task's prediction, or the cosine for similar ones."""
     predictions: list[Prediction] = Field(default_factory=list)
-    truths: list[Fact] = Field(default_factory=list)
-    """Observed labels of a past event."""
 
 
 class Shelf(Wire):
@@ -94,14 +91,6 @@ class Shelf(Wire):
     items: list[Card]
 
 
-class Recommendation(Wire):
-    """Answer of `/v1/recommend`."""
-
-    user: Card
-    ranked_by: str
-    items: list[Card]
-
-
 class Similar(Wire):
     """Answer of `/v1/similar`."""
 
@@ -114,12 +103,9 @@ class Similar(Wire):
 
 
 class UserPage(Wire):
-    """All that is known and predicted of one user."""
+    """What is predicted of one user, and the best of what they meet beside the items they are recommended."""
 
     user: Card
-    history: list[Card]
-    events: int
-    """How many events there are in all."""
     shelves: list[Shelf]
 
 

@@ -53,13 +53,15 @@ def test_it_is_measured_on_other_rows(run: Run) -> None:
 
 
 def test_it_is_served(run: Run) -> None:
-    from plait.serve.browse import Browse
+    from plait.export.bundle import load_bundle
+    from plait.serve.ask.questions import RecommendAsked, SimilarAsked
+    from plait.serve.service import Service
 
-    service = Browse(run)
-    similar = service.similar("products", "p0", 3)
-    assert similar is not None
-    recommended = service.recommend("1", 3)
-    assert recommended is not None
+    service = Service(load_bundle(run.folder))
+    assert len(service.similar(SimilarAsked(item="p0", count=3)).items) == 3
+    recommended = service.recommend(RecommendAsked(user="1", count=3))
+    assert len(recommended.items) == 3
+    assert recommended.degraded == []
 
 
 def test_it_says_how_much_was_trained(run: Run) -> None:

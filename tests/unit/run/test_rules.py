@@ -12,12 +12,14 @@ import torch
 
 from plait.data.batches import gather
 from plait.data.negatives import NegativeSampler
+from plait.export.bundle import load_bundle
 from plait.run.build import build_model
 from plait.run.evaluate import evaluate
 from plait.run.job import train
 from plait.run.rules import rule_reports
 from plait.run.run import Run
-from plait.serve.browse import Browse
+from plait.serve.ask.questions import RecommendAsked
+from plait.serve.service import Service
 from support.films import write_films
 
 YOUNG = 40
@@ -90,12 +92,12 @@ def test_what_is_evaluated_keeps_the_rules(run: Run) -> None:
 
 
 def test_what_is_served_keeps_the_rules(run: Run) -> None:
-    service = Browse(run)
+    service = Service(load_bundle(run.folder))
     users = pq.read_table(run.folder.parent / "users.parquet").to_pylist()
     films = {f"f/{n} é" for n in range(30) if n % 4 == 1}
-    shown = {u["user_id"]: service.recommend(str(u["user_id"]), 10) for u in users[5:25]}
+    shown = {u["user_id"]: service.recommend(RecommendAsked(user=str(u["user_id"]), count=10)) for u in users[5:25]}
     young = {u["user_id"] for u in users if u["age"] < YOUNG}
-    listed = {user: {item.id for item in found.items} for user, found in shown.items()}
+    listed = {user: {item.item for item in found.items} for user, found in shown.items()}
     assert not any(items & films for user, items in listed.items() if user in young)
     assert any(items & films for user, items in listed.items() if user not in young)
 

@@ -28,7 +28,7 @@ def app(films_run: Run, tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
 
     bundle = load_bundle(films_run.folder)
     store = EventStore(tmp_path_factory.mktemp("events") / "events.db")
-    return create_app(Browse(bundle.run), Desk(store=store), Service(bundle, store))
+    return create_app(Browse(bundle.run), Service(bundle, store), Desk(store=store))
 
 
 def asked_all(app: FastAPI, examples: int) -> int:

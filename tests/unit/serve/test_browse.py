@@ -15,8 +15,7 @@ from plait.export.shape import shape_of
 from plait.recipe import load_recipe
 from plait.serve.browse import Browse
 from plait.serve.wire import Asked
-from plait.tasks.base import TwoTower
-from support.films import AWKWARD, trained, write_films, write_people
+from support.films import AWKWARD, trained, write_people
 from support.knowledge import write_knowledge
 
 
@@ -43,85 +42,21 @@ class TestShape:
         assert (shape.users, shape.items) == ("users", "films")
 
 
-class TestRecommend:
-    def test_the_best_of_the_catalogue_come_first(self, films: Browse) -> None:
-        run = films.run
-        found = films.recommend("5", 30)
-        assert found is not None
-        assert found.ranked_by == "next"
-        scores = [card.score for card in found.items]
-        assert scores == sorted(scores, key=lambda score: -(score or 0))
-        head = run.model.head("next")
-        assert isinstance(head, TwoTower)
-        assert len(found.items) == 30, "people here come back to what they had, so nothing is left out"
-
-    def test_every_task_is_predicted_for_every_item(self, films: Browse) -> None:
-        found = films.recommend("5", 7)
-        assert found is not None
-        assert all([p.task for p in card.predictions] == ["like", "stars"] for card in found.items)
-        assert all(0 < (card.predictions[0].value or 0) < 1 for card in found.items)
-
-    def test_it_equals_predicting_the_same_pairs(self, films: Browse) -> None:
-        found = films.recommend("5", 6)
-        assert found is not None
-        rows = pa.table({"user_id": [5] * 6, "film_id": [card.id for card in found.items]})
-        scored = films.run.predict(rows, "ratings")
-        shown = [card.predictions[0].value for card in found.items]
-        assert scored["like"].to_pylist() == pytest.approx(shown, abs=1e-6)
-        everything = films.recommend("5", 30)
-        assert everything is not None
-        score = {card.id: card.score for card in everything.items}
-        # Equal scores may stand in any order in a prediction; here they are ordered by row number.
-        best = [score[name] for name in scored["next"].to_pylist()[0][:6]]
-        assert best == pytest.approx([card.score for card in found.items], abs=1e-6)
-
-    def test_the_answer_does_not_depend_on_how_many_are_asked_for(self, films: Browse) -> None:
-        few, many = films.recommend("9", 3), films.recommend("9", 20)
-        assert few is not None
-        assert many is not None
-        assert [card.id for card in few.items] == [card.id for card in many.items[:3]]
-        for one, other in zip(few.items, many.items, strict=False):
-            assert one.predictions[1].value == pytest.approx(other.predictions[1].value, abs=1e-5)
-
-    def test_a_user_without_a_past_is_answered(self, films: Browse) -> None:
-        page = films.user("40", 5)
+class TestUsers:
+    def test_a_user_is_a_card_and_what_else_they_meet(self, films: Browse) -> None:
+        page = films.user("40")
         assert page is not None
-        assert page.events == 0
-        assert page.history == []
-        assert len(page.shelves[0].items) == 5
+        assert page.user.id == "40"
+        assert page.shelves == [], "here users meet nothing but films"
 
     def test_an_unknown_user_is_none(self, films: Browse) -> None:
-        assert films.recommend("nobody", 5) is None
-        assert films.user("", 5) is None
+        assert films.user("nobody") is None
+        assert films.user("") is None
 
-    def test_what_was_seen_is_left_out_where_nobody_comes_back(self, tmp_path_factory: pytest.TempPathFactory) -> None:
-        folder = tmp_path_factory.mktemp("once")
-        recipe = write_films(folder, users=40, films=100, ratings=300)
-        del recipe["tasks"]["next"], recipe["tasks"]["genre"]
-        service = Browse(trained(recipe, folder))
-        pairing = service.shape.pairings[0]
-        assert pairing.retrieval is None
-        first = service.user("1", 10)
-        assert first is not None
-        assert first.shelves[0].items == [], "the first user has rated every film"
-        assert not first.shelves[0].again
-        other = service.user("7", 100)
-        assert other is not None
-        seen = {card.id for card in other.history}
-        assert seen
-        assert not seen & {card.id for card in other.shelves[0].items}
-        assert other.shelves[0].ranked_by == "like"
-        values = [card.predictions[0].value or 0 for card in other.shelves[0].items]
-        assert values == sorted(values, reverse=True)
-
-
-class TestHistory:
-    def test_newest_first_with_what_was_observed(self, films: Browse) -> None:
-        page = films.user("1", 18)
-        assert page is not None
-        assert page.events == 30
-        assert len(page.history) == 5, "the history keeps the newest five"
-        assert {fact.name for fact in page.history[0].truths} == {"like", "stars"}
+    def test_cards_are_found_by_id(self, films: Browse) -> None:
+        found = films.cards("films", ["f/2 é", "nothing", "f/0 é"])
+        assert list(found) == ["f/2 é", "f/0 é"]
+        assert films.cards("nothing", ["a"]) == {}
 
 
 class TestItems:

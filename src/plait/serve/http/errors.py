@@ -12,8 +12,9 @@ from starlette.exceptions import HTTPException
 
 from plait.errors import PlaitError, StoreError
 from plait.serve.http.admission import Late
-from plait.serve.http.answers import html
-from plait.serve.render import Renderer
+from plait.serve.web.answers import html
+from plait.serve.web.look import look_of
+from plait.serve.web.renderer import Renderer
 
 __all__ = ["add_errors"]
 
@@ -27,7 +28,9 @@ def add_errors(app: FastAPI, renderer: Renderer) -> None:
         text = text.encode("utf-8", "replace").decode()
         if request.url.path.startswith(("/v1/", "/v2", "/health", "/metrics")):
             return JSONResponse({"error": text}, status, headers)
-        page = html(renderer.page("error.html", status=status, text=text), status)
+        look = look_of(request)
+        template = "error_part.html" if look.part else "error.html"
+        page = html(renderer.page(template, look, status=status, text=text), status)
         page.headers.update(headers or {})
         return page
 

@@ -10,10 +10,11 @@ from starlette.exceptions import HTTPException
 from plait.serve.browse import Browse
 from plait.serve.catalogue import singular
 
-__all__ = ["Count", "Page", "Part", "Words", "unknown"]
+__all__ = ["Count", "Name", "Page", "Part", "Words", "unknown"]
 
 Count = Annotated[int, Query(ge=1, le=100)]
 Page = Annotated[int, Query(ge=1, le=1_000_000)]
+Name = Annotated[str, Query(max_length=500)]
 Words = Annotated[str, Query(max_length=200)]
 Part = Annotated[Literal["test", "valid", "train", "all"], Query()]
 

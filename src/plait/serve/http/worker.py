@@ -135,7 +135,7 @@ class Worker:
         browse = Browse(bundle.run)
         service = Service(bundle, self._store)
         service.warm()
-        return Answering(browse, service, create_app(browse, self._desk, service))
+        return Answering(browse, service, create_app(browse, service, self._desk))
 
 
 def _formulate(answering: Answering, formula: str) -> str:

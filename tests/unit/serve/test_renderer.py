@@ -8,7 +8,7 @@ import torch
 from plait.layout import TaskLayout
 from plait.serve.catalogue import singular
 from plait.serve.readings import reading, truth
-from plait.serve.render import number, percent, said
+from plait.serve.web.renderer import number, percent, said
 
 
 @pytest.mark.parametrize(

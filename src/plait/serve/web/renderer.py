@@ -1,8 +1,9 @@
-"""The service's answers as HTML: templates, and how numbers and links are written."""
+"""What the pages show as HTML: templates, and how numbers and links are written."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final, final
 from urllib.parse import quote, urlencode
 from zlib import crc32
@@ -11,11 +12,13 @@ import jinja2
 
 from plait.export.shape import Shape
 from plait.serve.catalogue import singular
+from plait.serve.web.look import LANGUAGES, Language, Look
+from plait.serve.web.static import asset
+from plait.serve.web.words import FOLDER, translated
 from plait.serve.wire import Card, Fact, Prediction
 
 __all__ = ["Renderer", "number", "percent", "said"]
 
-_PAGES: Final = Path(__file__).parent / "pages"
 _LIKELY: Final = 0.3
 
 
@@ -48,6 +51,16 @@ def said(prediction: Prediction) -> str:
     return percent(prediction.value) if prediction.kind == "binary" else number(prediction.value)
 
 
+def _gain(value: float) -> str:
+    """Write a relative change with its sign."""
+    return f"{'+' if value >= 0 else '−'}{abs(100 * value):.1f} %"
+
+
+def _share(value: float) -> str:
+    """Write a share of rows, where none and all are what they say."""
+    return f"{100 * value:.0f} %" if value in (0, 1) else percent(value)
+
+
 @final
 class Renderer:
     """Draws the pages of one run.
@@ -59,15 +72,39 @@ class Renderer:
 
     def __init__(self, shape: Shape, recipe: str) -> None:
         self._shape = shape
-        self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(_PAGES),
+        self._recipe = recipe
+        # Templates are compiled with the words of one language, so there is an environment for each.
+        self._environments = {language: self._environment(language) for language in LANGUAGES}
+
+    def page(self, template: str, look: Look | None = None, **values: object) -> str:
+        """Draw a template of `pages/`.
+
+        Args:
+            template: its file.
+            look: how whoever asks wishes to see it.
+            values: what it shows.
+        """
+        look = look or Look()
+        return self._environments[look.language].get_template(template).render(look=look, **values)
+
+    def _environment(self, language: Language) -> jinja2.Environment:
+        made = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(FOLDER),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
         )
-        self._environment.filters |= {
+        say = partial(translated, language)
+        made.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+            say, lambda one, many, count: say(one if count == 1 else many), newstyle=True
+        )
+        made.filters |= {
             "percent": percent,
+            "gain": _gain,
+            "share": _share,
+            "day": lambda seconds: datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M"),
             "number": number,
             "said": said,
             "link": self.link,
@@ -79,13 +116,19 @@ class Renderer:
             "one": singular,
             "words": lambda name: str(name).replace("_", " "),
             "count": lambda value: f"{value:,}",
+            "path": lambda name: quote(str(name), safe=""),
         }
+        shape = self._shape
         pictured = [shape.items, *(pairing.items for pairing in shape.pairings)]
-        self._environment.globals |= {"shape": shape, "recipe": recipe, "address": _address, "pictured": pictured}
-
-    def page(self, template: str, **values: object) -> str:
-        """Draw a template of `pages/`."""
-        return self._environment.get_template(template).render(values)
+        made.globals |= {
+            "shape": shape,
+            "recipe": self._recipe,
+            "address": _address,
+            "asset": asset,
+            "pictured": pictured,
+            "say": say,
+        }
+        return made
 
     def link(self, card: Card) -> str:
         """Return where a card leads."""
