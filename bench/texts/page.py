@@ -22,7 +22,8 @@ _WORDS: Final = {
         "",
     ],
     "clothing_all": [
-        "The same test rows; Plait and tf-idf see all of the other reviews, Plait the first 128 tokens of each, in two passes.",
+        "The same test rows; Plait and tf-idf see all of the other reviews, Plait the first 128 tokens of each, in two",
+        "passes.",
         "",
     ],
     "blitzer": [

@@ -1,13 +1,15 @@
 """The contract of what answers requests: whom something is scored for, and what every task says of them with some items."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import pyarrow as pa
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from plait.data.columns import Events, Prepared
 from plait.errors import DataError, RunError
 from plait.export.shape import Pairing, Shape
 
@@ -100,6 +102,17 @@ class Backend(ABC):
             DataError: a column is missing or holds something else, or an item is there already.
         """
 
+    @property
+    @abstractmethod
+    def prepared(self) -> Prepared:
+        """The tables as they are now, with the items that were added."""
+
+    def remembered(self, asker: Asker) -> Prepared:
+        """Return the tables as an asker finds them: with the items they had, where others than the run knows."""
+        if asker.recent is None or self.shape.history is None:
+            return self.prepared
+        return _remembering(self.prepared, self.shape.history, asker.row, asker.recent)
+
     def pairing(self) -> Pairing:
         """Return the main pairing.
 
@@ -128,3 +141,21 @@ class Backend(ABC):
             raise DataError(
                 f"`items` should hold row numbers of the {self.items} items. Found {int(items.min())} to {int(items.max())}."
             )
+
+
+def _remembering(prepared: Prepared, history: str, owner: int, items: tuple[int, ...]) -> Prepared:
+    """Return the same tables, in which one owner of a history had other items, the newest of which count.
+
+    Args:
+        prepared: the tables.
+        history: the history.
+        owner: whose.
+        items: row numbers, oldest first.
+    """
+    events = prepared.histories[history]
+    kept = items[-events.last :]
+    now = torch.zeros_like(events.now)
+    now[owner, 1] = len(kept)
+    rows = torch.tensor(kept, dtype=events.items.dtype)
+    had = Events(rows, {}, now, events.last, torch.zeros(len(kept), dtype=torch.int64), now.long())
+    return replace(prepared, histories={**prepared.histories, history: had})

@@ -1,6 +1,5 @@
 """Scoring by the trained model itself: nothing is exported, and nothing has to be."""
 
-from dataclasses import replace
 from threading import Lock
 from typing import final
 
@@ -9,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from plait.data.columns import Events, Prepared
+from plait.data.columns import Prepared
 from plait.export.backend import Asker, Backend
 from plait.export.growth import grown
 from plait.export.pairs import Pairs
@@ -19,7 +18,7 @@ from plait.run.outcomes import Scorer
 from plait.run.run import Run
 from plait.tasks.base import Head
 
-__all__ = ["EagerBackend", "remembering"]
+__all__ = ["EagerBackend"]
 
 
 @final
@@ -83,26 +82,10 @@ class EagerBackend(Backend):
             self._prepared, numbers = grown(self._run, self._prepared, table, rows)
         return numbers
 
+    @property
+    def prepared(self) -> Prepared:
+        """Return the tables as they are now; see `Backend.prepared`."""
+        return self._prepared
+
     def _pairs(self, asker: Asker) -> Pairs:
-        prepared = self._prepared
-        if asker.recent is not None and self.shape.history is not None:
-            prepared = remembering(prepared, self.shape.history, asker.row, asker.recent)
-        return Pairs(self._run.model, prepared)
-
-
-def remembering(prepared: Prepared, history: str, owner: int, items: tuple[int, ...]) -> Prepared:
-    """Return the same tables, in which one owner of a history had other items, the newest of which count.
-
-    Args:
-        prepared: the tables.
-        history: the history.
-        owner: whose.
-        items: row numbers, oldest first.
-    """
-    events = prepared.histories[history]
-    kept = items[-events.last :]
-    now = torch.zeros_like(events.now)
-    now[owner, 1] = len(kept)
-    rows = torch.tensor(kept, dtype=events.items.dtype)
-    had = Events(rows, {}, now, events.last, torch.zeros(len(kept), dtype=torch.int64), now.long())
-    return replace(prepared, histories={**prepared.histories, history: had})
+        return Pairs(self._run.model, self.remembered(asker))

@@ -112,13 +112,18 @@ class OnnxBackend(Backend):
         pairing = self.pairing()
         with self._growing:
             state = self._state
-            prepared, numbers = grown(self._run, state.prepared or self._run.prepared, pairing.items, rows)
+            prepared, numbers = grown(self._run, self.prepared, pairing.items, rows)
             reading = Reading(self._run.layout, pairing.table, {n: key.fixed for n, key in self.serving.keys.items()})
             tasks = [*pairing.tasks, *([pairing.retrieval] if pairing.retrieval is not None else [])]
             more = Encoding(self._run.model, prepared, reading, tasks).of_table(pairing.items, torch.tensor(numbers))
             feeding = state.feeding.grown(pairing.items, {name: tensor.numpy() for name, tensor in more.items()})
             self._state = _State(feeding, prepared, self._placed(feeding))
         return numbers
+
+    @property
+    def prepared(self) -> Prepared:
+        """Return the tables as they are now; see `Backend.prepared`."""
+        return self._state.prepared or self._run.prepared
 
     def fed(self, name: str, asker: Asker, items: Int[Tensor, "C"]) -> dict[str, Any]:
         """Return what a graph is fed for a request."""
@@ -162,7 +167,7 @@ class OnnxBackend(Backend):
 
     def _forbidden(self, graph: Graph, keys: dict[str, npt.NDArray[np.int64]]) -> dict[str, Any]:
         """Say which candidates rules about outcomes forbid."""
-        prepared, pairing = self._state.prepared or self._run.prepared, self.pairing()
+        prepared, pairing = self.prepared, self.pairing()
         size = max(len(rows) for rows in keys.values())
         wide = {key: np.broadcast_to(rows, size).astype(np.int32) for key, rows in keys.items()}
         with self._judging:

@@ -89,6 +89,10 @@ class Catalogue:
         """Return the id of a row number from 1."""
         return self._ids[row - 1]
 
+    def value(self, row: int, column: str) -> object:
+        """Return what a row holds in a column, as its table had it; None where that was not kept."""
+        return self._raw[column][row - 1].as_py() if column in self._raw.column_names else None
+
     def cards(self, rows: Sequence[int]) -> list[Card]:
         """Return cards of row numbers from 1, in order."""
         taken = self._raw.take(pa.array([row - 1 for row in rows], pa.int64())).to_pylist()

@@ -14,7 +14,9 @@ __all__ = [
     "Answer",
     "Answered",
     "Because",
+    "Cause",
     "Confidence",
+    "Effect",
     "Explained",
     "Feedback",
     "Had",
@@ -269,6 +271,31 @@ class Because(_Part):
     """What the tasks would say of the item had the user not had this one; empty where it could not be asked."""
 
 
+class Effect(_Part):
+    """What one thing that is known adds to a score."""
+
+    feature: str
+    """`table.column`; of an earlier item the history it stands in."""
+    value: str | None = None
+    """What it holds; of an earlier item its title; nothing where that is not kept."""
+    item: str | None = None
+    """Id of the earlier item."""
+    effect: float
+    """The score with it, less the score without: above 0 it speaks for the item."""
+
+
+class Cause(_Part):
+    """Why one task says what it says."""
+
+    score: float
+    mean: float
+    """Of the task's labels in training."""
+    effects: list[Effect]
+    """The largest first, whatever its sign."""
+    turned: list[Effect] | None
+    """The fewest without which the score would be on the other side of the mean; nothing where few do not do it."""
+
+
 class Moved(_Part):
     """Where the item stood after one step."""
 
@@ -291,3 +318,5 @@ class Explained(Answer):
     tasks: dict[str, float | dict[str, float]]
     because: list[Because]
     moved: list[Moved]
+    why: dict[str, Cause] = Field(default_factory=dict)
+    """Task -> why it says so, for those that give one number; by the model in full, whatever it was exported to."""

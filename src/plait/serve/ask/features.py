@@ -9,9 +9,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from plait.data.gather import Batch, Block
+from plait.export.backend import Asker
 from plait.export.bundle import Bundle
 from plait.export.pairs import blank
 from plait.layout import FeatureLayout
+from plait.run.outcomes import Scorer
 from plait.serve.ask.worth import Worth
 
 __all__ = ["Part", "Parts"]
@@ -40,9 +42,11 @@ class Parts:
     Features become what a row without them holds; earlier items leave the history. Texts that an encoder inside the model
     reads, sounds and facts stay, and so does what rules take out afterwards.
 
+    Scored by the model of the run in one batch, in PyTorch: a backend's graphs start from rows that are encoded already.
+
     Args:
-        bundle: the run.
-        user: row number.
+        bundle: the run and its backend, which knows the items that were added.
+        asker: whom for, with what they had since.
         item: row number.
 
     Attributes:
@@ -50,9 +54,11 @@ class Parts:
         parts: what can be left out.
     """
 
-    def __init__(self, bundle: Bundle, user: int, item: int) -> None:
-        self._run, self._user, self._item = bundle.run, user, item
+    def __init__(self, bundle: Bundle, asker: Asker, item: int) -> None:
+        self._run, self._user, self._item = bundle.run, asker.row, item
         self._pairing = bundle.backend.pairing()
+        self._prepared = bundle.backend.remembered(asker)
+        self._scorer = Scorer(bundle.run.model, self._prepared, torch.device("cpu"))
         self._worth = Worth(bundle.run, bundle.backend)
         self.tasks = [name for name in self._pairing.tasks if name in self._worth.names]
         self._tables = {role.name: role.table for role in self._run.layout.roles}
@@ -108,11 +114,11 @@ class Parts:
         return found
 
     def _batch(self, size: int) -> Batch:
-        columns = blank(self._run.prepared, self._pairing.table, size)
+        columns = blank(self._prepared, self._pairing.table, size)
         for key, row in ((self._pairing.user_key, self._user), (self._pairing.item_key, self._item)):
             columns.matrix[1:, columns.layout.keys[key]] = row
         rows = torch.arange(1, size + 1)
-        return next(iter(self._run.scorer.batches(self._pairing.table, rows, columns)))
+        return next(iter(self._scorer.batches(self._pairing.table, rows, columns)))
 
 
 def _absent(block: Block, shown: Sequence[tuple[FeatureLayout, Tensor]]) -> Block:

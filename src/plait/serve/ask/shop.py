@@ -63,7 +63,7 @@ class Shop:
     """
 
     def __init__(self, bundle: Bundle, events: Events | None, limits: Limits, depth: int) -> None:
-        self.run, self.backend = bundle.run, bundle.backend
+        self.bundle, self.run, self.backend = bundle, bundle.run, bundle.backend
         self.events, self.limits, self.depth = events, limits, depth
         self.pairing = self.backend.pairing()
         self.crew = Crew()

@@ -23,11 +23,13 @@ class Limits:
         events: reading what a user did since training.
         retrieve: finding candidates, placing the user and comparing.
         rank: predicting every task for the candidates.
+        why: leaving out everything that is known, once each.
     """
 
     events: float = 0.2
     retrieve: float = 0.5
     rank: float = 1.0
+    why: float = 10.0
 
 
 @final

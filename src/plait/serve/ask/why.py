@@ -6,6 +6,7 @@ from torch import Tensor
 
 from plait.export.backend import Asker
 from plait.serve.ask.answers import Because, Explained, Moved
+from plait.serve.ask.causes import causes
 from plait.serve.ask.choice import candidates
 from plait.serve.ask.person import Person, found
 from plait.serve.ask.placing import told
@@ -47,6 +48,7 @@ def _made(shop: Shop, asked: ExplainAsked, stages: Stages) -> Explained:
         tasks=told(shop, outputs, 1)[0],
         because=_because(shop, offer, person, row, stages),
         moved=_moved(shop, offer, person, row, stages),
+        why=stages.run("why", lambda: causes(shop, offer, person, row), shop.limits.why) or {},
     )
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from plait.data.columns import Prepared
 from plait.errors import RunError, StoreError
 from plait.export.backend import Asker, Backend
 from plait.export.bundle import Bundle
@@ -43,6 +44,10 @@ class Broken(Backend):
     def __init__(self, inner: Backend, faults: set[str], release: threading.Event) -> None:
         self._inner, self._faults, self._release = inner, faults, release
         self.shape, self.columns, self.version = inner.shape, inner.columns, inner.version
+
+    @property
+    def prepared(self) -> Prepared:
+        return self._inner.prepared
 
     @property
     def users(self) -> int:

@@ -15,7 +15,7 @@ def test_parts_left_out_are_what_the_backend_says_without_them(films_bundle: Bun
     from plait.export.backend import Asker
     from plait.serve.ask.features import Parts
 
-    parts = Parts(films_bundle, 5, 7)
+    parts = Parts(films_bundle, Asker(5), 7)
     assert {part.feature for part in parts.parts} >= {"users.age", "users.town", "films.genres"}
     everything = torch.ones(1, len(parts.parts), dtype=torch.bool)
     whole = films_bundle.backend.rank(Asker(5), torch.tensor([7]))
@@ -34,9 +34,10 @@ def test_parts_left_out_are_what_the_backend_says_without_them(films_bundle: Bun
 
 
 def test_somebody_unknown_has_no_history(films_bundle: Bundle) -> None:
+    from plait.export.backend import Asker
     from plait.serve.ask.features import Parts
 
-    assert all(part.item == 0 for part in Parts(films_bundle, 0, 1).parts)
+    assert all(part.item == 0 for part in Parts(films_bundle, Asker(), 1).parts)
 
 
 def test_the_words_of_the_command(films_bundle: Bundle) -> None:
@@ -45,7 +46,7 @@ def test_the_words_of_the_command(films_bundle: Bundle) -> None:
 
     folder = films_bundle.run.folder
     lines, data = explain_item(folder, "5", "f/1 é")
-    assert lines[0] == "`七人の侍` for user `5`" and set(data["tasks"]) == {"like", "stars"}
+    assert lines[0] == "`七人の侍` for user `5`" and set(data["why"]) == {"like", "stars"}
     assert any("because of `" in line for line in lines)
     only, _ = explain_item(folder, "nobody", "f/1 é", "like")
     assert only[0].endswith("of whom nothing is known") and not any("stars" in line for line in only)
