@@ -70,7 +70,8 @@ class Table(Settings):
     """Where rows come from: Parquet, CSV, JSON lines, a folder or glob of them, or a database URL."""
 
     source: str | None = None
-    """A path relative to the recipe, a glob, or a URL such as `sqlite:///shop.db#orders` (the table after `#`)."""
+    """A path relative to the recipe, a glob, or a URL such as `sqlite:///shop.db#orders` (the table after `#`);
+    of a database with a password `postgresql://shop:${SHOP_PASSWORD}@host/shop#orders`, read from the environment."""
     of: str | None = None
     """Instead of a source, `table.column`: the rows are the distinct values of that key (a shop with no user table)."""
     id: str | None = None

@@ -44,6 +44,11 @@ def export(
     from plait.export.command import export_command
     from plait.export.options import Options
 
+    if formula is not None:
+        from plait.run.run import load
+        from plait.serve.ask.worth import check_formula
+
+        check_formula(load(run), formula)
     lines, data = export_command(run, out, Options(formula, int8, compiled, distil, prune, loss))
     give(lines, data, as_json)
     say(f"\nNext: plait serve {out}")

@@ -7,7 +7,6 @@ Row order is the order of the source: files sorted by path, rows as in the file,
 
 from __future__ import annotations
 
-import re
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from plait.data.connection import Connection
 from plait.data.databases import content, sqlite_rows
 from plait.data.expressions import Refusal, canonical, literal, mentioned, plain, quote, reader, refused, unknown_column
 from plait.data.lines import check_lines
+from plait.data.passwords import hidden, refuse_password, revealed
 from plait.data.sources import (
     Matching,
     Source,
@@ -335,6 +335,7 @@ class Engine:
         self._sources[name].origin = self._sources[owner].origin
 
     def _open_database(self, name: str, source: str) -> None:
+        refuse_password(name, source)
         url, _, inner = source.partition("#")
         if not inner:
             raise RecipeError(f"Table `{name}`: a database URL should name its table after `#`, as in `{url}#orders`.")
@@ -359,13 +360,13 @@ class Engine:
     def _fetch(name: str, url: str, inner: str) -> pa.Table:
         import ibis
 
-        shown = re.sub(r"(//[^:/@]*):[^@/]*@", r"\1:***@", url)
+        whole = revealed(name, url)
         try:
-            there = ibis.connect(url)
+            there = ibis.connect(whole)
             known = there.list_tables()
             if inner not in known:
                 said = f"Found {known[:20]}.{nearest(inner, known)}"
-                raise DataError(f"Table `{name}`: {shown} should have a table `{inner}`. {said}")
+                raise DataError(f"Table `{name}`: {url} should have a table `{inner}`. {said}")
             return there.table(inner).to_pyarrow()
         except DataError:
             raise
@@ -374,5 +375,6 @@ class Engine:
             raise MissingExtraError(
                 f"Table `{name}`: reading {kind} databases needs `pip install 'ibis-framework[{kind}]' pandas`."
             ) from error
-        except Exception as error:
-            raise DataError(f"Table `{name}`: the database {shown} cannot be read: {plain(str(error))}") from error
+        except Exception as error:  # noqa: BLE001  drivers raise what they like, and quote what they were given
+            said = plain(hidden(str(error), url, whole))
+            raise DataError(f"Table `{name}`: the database {url} cannot be read: {said}") from None

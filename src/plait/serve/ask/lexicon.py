@@ -11,15 +11,25 @@ from torch import Tensor
 
 __all__ = ["Lexicon", "words"]
 
-# A word, or one sign of a script that puts no blanks between words.
-_WORD: Final = re.compile(r"[぀-ヿ㐀-鿿]|[^\W_぀-ヿ㐀-鿿]+")
+# A word, or a run of signs of a script that puts no blanks between words.
+_WORD: Final = re.compile(r"([぀-ヿ㐀-鿿]+)|[^\W_぀-ヿ㐀-鿿]+")
 _SATURATION: Final = 1.2
 _LENGTH: Final = 0.75
 
 
 def words(text: str) -> list[str]:
-    """Cut a text into words, in small letters."""
-    return _WORD.findall(text.lower())
+    """Cut a text into words, in small letters, and into signs and pairs of neighbours where no blanks stand between words.
+
+    Pairs tell `上海` from texts that hold both signs elsewhere, and single signs find what a pair would miss.
+    """
+    found: list[str] = []
+    for match in _WORD.finditer(text.lower()):
+        run = match[1]
+        if run is None:
+            found.append(match[0])
+        else:
+            found += [*run, *(run[place : place + 2] for place in range(len(run) - 1))]
+    return found
 
 
 @final

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from plait.errors import RecipeError
 from plait.export.backend import Backend
+from plait.export.eager import EagerBackend
 from plait.run.run import Run
 from plait.serve.ask.formula import Formula
 
-__all__ = ["Worth"]
+__all__ = ["Worth", "check_formula"]
 
 _ONE: Final = frozenset({"binary", "regression", "amount", "ranking"})
 
@@ -97,6 +98,18 @@ class Worth:
             if len(columns) > 1:
                 self._parts.update({f"{task}.{column}": (task, place) for place, column in enumerate(columns)})
         return [*whole, *([self.retrieval] if self.retrieval is not None else []), *self._parts]
+
+
+def check_formula(run: Run, text: str) -> None:
+    """Make sure that a formula can be used with a run, before it is written anywhere.
+
+    Raises:
+        RecipeError: it cannot be read, or names what there is not.
+        RunError: users and items do not meet in this run, so nothing is put in order.
+    """
+    backend = EagerBackend(run)
+    backend.pairing()
+    Worth(run, backend).formula(text)
 
 
 def named(formula: Formula) -> Formula:

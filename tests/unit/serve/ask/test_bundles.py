@@ -44,3 +44,20 @@ def test_a_bundle_answers_as_its_run(films_run: Run, tmp_path: Path) -> None:
 def test_a_bundle_whose_formula_names_nothing_known_is_not_warmed(films_bundle: Bundle) -> None:
     with pytest.raises(RecipeError, match=r"Did you mean `like`\?"):
         Service(replace(films_bundle, formula="lik")).warm()
+
+
+def test_a_formula_is_checked_before_anything_is_written(films_run: Run, people_run: Run, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from plait.cli import app
+    from plait.errors import RecipeError, RunError
+    from plait.serve.ask.worth import check_formula
+
+    check_formula(films_run, "exp(next) * like^2")
+    with pytest.raises(RecipeError, match="lik"):
+        check_formula(films_run, "lik * stars")
+    with pytest.raises(RunError, match="should have tasks on a table with keys to two others"):
+        check_formula(people_run, "rich")
+    said = CliRunner().invoke(app, ["export", str(films_run.folder), "--out", str(tmp_path / "out"), "--formula", "lik"])
+    assert said.exit_code != 0
+    assert not (tmp_path / "out").exists()

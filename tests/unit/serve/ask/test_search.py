@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+import random
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,7 +21,8 @@ from support.films import write_films
 
 def test_words_of_several_scripts() -> None:
     assert words("The Zoom-lens, 18mm_x") == ["the", "zoom", "lens", "18mm", "x"]
-    assert words("七人の侍 film") == ["七", "人", "の", "侍", "film"]
+    assert words("七人の侍 film") == ["七", "人", "の", "侍", "七人", "人の", "の侍", "film"]
+    assert words("侍") == ["侍"]
     assert words("Łódź à côté") == ["łódź", "à", "côté"]
 
 
@@ -31,6 +35,33 @@ def test_rare_words_and_short_texts_count_more() -> None:
     assert torch.equal(lexicon.scores("nothing"), torch.zeros(5, dtype=torch.float64))
     assert torch.equal(lexicon.scores("red red"), lexicon.scores("red"))
     assert Lexicon([]).scores("a").tolist() == [0]
+
+
+def test_neighbours_count_where_no_blanks_stand_between_words() -> None:
+    texts = ["海上的上午", "上海的早晨", "北京的早晨"]
+    scores = Lexicon(texts).scores("上海早晨")
+    assert scores.argsort(descending=True).tolist()[0] == 2
+    assert scores[1] > 0, "single signs are found as well"
+    assert Lexicon(["手机壳", "手表", "机械表"]).scores("手机").argmax() == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_are_those_of_the_formula_word_by_word(seed: int) -> None:
+    """Against BM25 as written in the paper, a document and a word at a time."""
+    draw = random.Random(seed)
+    alphabet = ["red", "blue", "hat", "shoe", "the", "a", "of", "鞋", "帽"]
+    texts = [" ".join(draw.choices(alphabet, k=draw.randint(0, 12))) for _ in range(25)]
+    query = " ".join(draw.choices(alphabet, k=3))
+    documents = [words(text) for text in texts]
+    mean = sum(map(len, documents)) / len(documents)
+    for row, document in enumerate(documents, start=1):
+        expected = 0.0
+        for word in set(words(query)):
+            holding = sum(word in other for other in documents)
+            rarity = math.log(1 + (len(documents) - holding + 0.5) / (holding + 0.5))
+            count = document.count(word)
+            expected += rarity * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * len(document) / mean))
+        assert float(Lexicon(texts).scores(query)[row]) == pytest.approx(expected, abs=1e-9)
 
 
 def test_items_are_found_by_title_genre_and_id(service: Service) -> None:
