@@ -97,6 +97,12 @@ class RowEncoder(nn.Module):
         """Whether features are mixed inside, so that what a task may not see must be left out before."""
         return self.fusion is not None
 
+    def stay_as_given(self, feature: str) -> None:
+        """Let a text, or another vector, be read as it came, and not by a projection that is learned."""
+        encoder = self.vectors[_slot(feature)]
+        assert isinstance(encoder, VectorEncoder)
+        encoder.stay_as_given()
+
     def forward(
         self,
         codes: Int[Tensor, "B C"],

@@ -2,6 +2,7 @@
 
 from typing import final
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -33,6 +34,21 @@ class VectorEncoder(nn.Module):
         """Project; computed in float32 or under autocast, never in the storage type."""
         encoded: Tensor = self.norm(self.project(self.scale(vector.float())))
         return encoded
+
+    def stay_as_given(self) -> None:
+        """Stay with the vector as it came, turned where its length is another, so that angles stay what they are.
+
+        All that stay so turn alike: two texts of one encoder can be compared. Only the encoder itself is tuned: at the rate
+        at which a drawn projection learns, this one would be turned at random before the encoder has learned anything.
+        """
+        weight = self.project.weight
+        with torch.no_grad():
+            if weight.shape[0] == weight.shape[1]:
+                nn.init.eye_(weight)
+            else:
+                nn.init.orthogonal_(weight, generator=torch.Generator().manual_seed(0))
+            nn.init.zeros_(self.project.bias)
+        self.requires_grad_(False)
 
     def __call__(self, vector: Float[Tensor, "B dim"]) -> Float[Tensor, "B W"]:
         """Call `forward`; declared again so that a caller gets checked types."""

@@ -134,7 +134,7 @@ class Encoding:
 
     def _domain(self, role: Role, rows: Int[Tensor, " n"]) -> Int[Tensor, " n"] | None:
         """Return the number of each row's domain, where this role says it."""
-        for name, place, first in self._model.domains_in:
+        for name, place, first in self._model.domains.places:
             if name == role.name:
                 codes = self._prepared.tables[role.table].matrix[:, place].index_select(0, rows)
                 return (codes.long() - first).clamp(min=0)

@@ -87,7 +87,7 @@ class Scoring(nn.Module):
             with Splitting(x, pieces):
                 shared = self.sharing(x, numbers, None if domains is None else domains.expand(many))
             found = [vector.expand(size, -1) if one_row(vector) else vector for vector in shared]
-            vectors |= dict(zip(names, found, strict=True))
+            vectors |= self.model.alike.widen(dict(zip(names, found, strict=True)), x)
 
         def ruled(name: str, said: Tensor) -> Tensor:
             for rule in self._rules:
@@ -228,7 +228,7 @@ class Scoring(nn.Module):
 
     def _domain_role(self, group: Group) -> str | None:
         domain = self.model.sharing.domain
-        for role, _, _ in self.model.domains_in:
+        for role, _, _ in self.model.domains.places:
             if role in self._reading.roles and role in group.roles and f"{role}/{domain}" not in group.hidden:
                 return role
         return None

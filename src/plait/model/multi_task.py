@@ -16,6 +16,8 @@ from plait.data.batches import Batch, Block
 from plait.data.negatives import Negatives
 from plait.encode.ids import FusedEmbedding
 from plait.layout import Group, Layout
+from plait.model.alike import Alike
+from plait.model.domains import Domains
 from plait.model.encoder import Encoder, slot
 from plait.model.learning import Learning
 from plait.model.ruling import Ruling
@@ -68,7 +70,8 @@ class MultiTaskModel(nn.Module):
         self.ruling = Ruling(layout.tasks, rules)
         self.own_texts = own_texts
         self.learning = learning or Learning({}, {})
-        self.domains_in = _domain_codes(layout, sharing.domain)
+        self.alike = Alike({})
+        self.domains = Domains(layout, sharing.domain)
 
     def head(self, task: str) -> Head | TwoTower | TokenHead:
         """Return the head of a task."""
@@ -184,6 +187,10 @@ class MultiTaskModel(nn.Module):
         """Return the parameters that have a learning rate of their own, with it."""
         return [] if self.encoder.texts is None else self.encoder.texts.rates()
 
+    def compare(self, alike: Alike) -> None:
+        """Say which texts tasks compare; none where nothing is said."""
+        self.alike = alike
+
     def settle(self) -> None:
         """End training: what was learned in adapters is merged into what it adapts."""
         if self.encoder.texts is not None:
@@ -237,21 +244,13 @@ class MultiTaskModel(nn.Module):
 
     def _hidden(self, batch: Batch, group: Group, encoded: Mapping[str, Tensor]) -> dict[str, Tensor]:
         numbers = [self.names.index(name) for name in group.tasks]
-        vectors = self.sharing(self.encoder.joint_input(batch, group, encoded), numbers, self._domains(batch, group))
+        x = self.encoder.joint_input(batch, group, encoded)
+        vectors = self.sharing(x, numbers, self.domains.of(batch, group))
         found = dict(zip(group.tasks, vectors, strict=True))
         if self.own_texts is not None and self.encoder.texts is not None:
             more = self.own_texts(self.encoder.texts, batch, group.tasks, numbers)
             found |= {name: found[name] + own for name, own in zip(group.tasks, more, strict=True) if own is not None}
-        return found
-
-    def _domains(self, batch: Batch, group: Group) -> Int[Tensor, "B"] | None:
-        """Return each example's domain where the body asks for it: 0 where it is unknown, or these tasks may not see it."""
-        if self.sharing.domain is None:
-            return None
-        for role, place, first in self.domains_in:
-            if role in batch.roles and role in group.roles and f"{role}/{self.sharing.domain}" not in group.hidden:
-                return (batch.roles[role].codes[:, place].long() - first).clamp(min=0)
-        return torch.zeros_like(batch.rows)
+        return self.alike.widen(found, x)
 
     def _present(self, batch: Batch) -> list[str]:
         """Return the tasks that have a label in a batch."""
@@ -319,7 +318,7 @@ class MultiTaskModel(nn.Module):
         group = next(group for group in self._groups(batch.table) if name in group.tasks)
         assert isinstance(head, Head)
         x = self.learning.leave_out(name, self.encoder.joint_input(batch, group, encoded).index_select(1, places))
-        domains = self._domains(batch, group)
+        domains = self.domains.of(batch, group)
         partly = self.sharing(x, [number], None if domains is None else domains.index_select(0, places))[0]
         if self.own_texts is not None and self.encoder.texts is not None:
             more = self.own_texts(self.encoder.texts, batch, [name], [number])[0]
@@ -391,9 +390,3 @@ class MultiTaskModel(nn.Module):
 def _pick(values: Tensor, picked: Tensor | None) -> Tensor:
     """Return the picked rows; all of them where nothing is said."""
     return values if picked is None else values.index_select(0, picked)
-
-
-def _domain_codes(layout: Layout, domain: str | None) -> list[tuple[str, int, int]]:
-    """Return the roles that hold the feature that says the domain: role, its slot, its first code."""
-    held = [(role, f) for role in layout.roles if role.history is None for f in layout.tables[role.table].features]
-    return [(role.name, f.slots[0], f.first) for role, f in held if f.name == domain and len(f.slots) == 1]

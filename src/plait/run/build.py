@@ -27,6 +27,7 @@ from plait.model import Encoder, HistoryRole, MultiTaskModel, TaskTexts
 from plait.model.encoder import row_spans
 from plait.model.learning import Learning
 from plait.recipe import Recipe
+from plait.run.alike import build_alike
 from plait.schema import Text
 from plait.share import Inputs, build_sharing
 from plait.tasks import build_chain, build_head, resampling
@@ -75,7 +76,8 @@ def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskMod
     inside = any(feature.tokens for table in layout.tables.values() for feature in table.features)
     texts = LiveText(chosen.text, encoder, len(layout.tasks)) if inside else None
     alphabet = texts.alphabet if texts is not None else None
-    sharing = build_sharing(chosen.sharing, _inputs(layout, spans, chosen.width), len(layout.tasks))
+    inputs = _inputs(layout, spans, chosen.width)
+    sharing = build_sharing(chosen.sharing, inputs, len(layout.tasks))
     heads = {
         name: build_head(
             recipe.tasks[name],
@@ -94,7 +96,10 @@ def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskMod
     before = Encoder(layout, rows, histories, views, texts, stated, graphs, _sounds(layout, chosen.audio.width))
     per_task = texts is not None and chosen.text.adapters == "per_task"
     own = TaskTexts(layout, texts.width, sharing.width) if texts is not None and per_task else None
-    return MultiTaskModel(layout, before, sharing, heads, chain, build_rules(recipe, layout), own, _learning(recipe, layout))
+    ways = _learning(recipe, layout)
+    model = MultiTaskModel(layout, before, sharing, heads, chain, build_rules(recipe, layout), own, ways)
+    model.compare(build_alike(recipe, layout, rows, inputs.spans))
+    return model
 
 
 def _learning(recipe: Recipe, layout: Layout) -> Learning:

@@ -149,7 +149,7 @@ def build_head(
         case Relatedness.Settings():
             return Relatedness(task, width, candidate_width, layers, settings)
         case Tagging.Settings() if alphabet is not None:
-            return Tagging(task, alphabet, width, layers)
+            return Tagging(task, alphabet, width, layers, settings.lean)
         case Masked.Settings() if alphabet is not None:
             return Masked(alphabet, settings)
         case _:

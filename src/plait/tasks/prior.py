@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-__all__ = ["log_odds", "start_at"]
+__all__ = ["last_of", "log_odds", "start_at"]
 
 
 def log_odds(rate: float | Sequence[float]) -> Tensor:
@@ -16,7 +16,13 @@ def log_odds(rate: float | Sequence[float]) -> Tensor:
 
 def start_at(network: nn.Sequential, bias: Tensor) -> None:
     """Set the bias of a network's last layer."""
-    last = network[-1]
-    assert isinstance(last, nn.Linear)
+    last = last_of(network)
     with torch.no_grad():
         last.bias.copy_(bias.expand_as(last.bias))
+
+
+def last_of(network: nn.Sequential) -> nn.Linear:
+    """Return the last layer of a network."""
+    last = network[-1]
+    assert isinstance(last, nn.Linear)
+    return last

@@ -1,20 +1,23 @@
 """The order within a list: results of a query, offers of a page."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Final, Literal, final
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
-from torch import Tensor
+from pydantic import Field, model_validator
+from torch import Tensor, nn
 from torch.nn import functional
 
 from plait.layout import TaskLayout
 from plait.tasks.base import Head, tower
-from plait.tasks.prior import start_at
+from plait.tasks.prior import last_of, start_at
 from plait.tasks.relations.given import ChainedTask
 
 __all__ = ["Ranking"]
+
+_SHARPNESS: Final = 20.0
+"""How much of a score the cosine of two texts makes to begin with."""
 
 
 @final
@@ -37,6 +40,9 @@ class Ranking(Head):
 
     and takes the sum over all others of the list, of which the drawn partners are a sample, so that the top of a list counts
     most. As for `listwise`, the mean over the examples of a batch is the mean over its lists that teach.
+
+    With `alike`, the cosine c of two texts comes with the task's vector, behind it, and the score is a c + network(h), where
+    a > 0 is learned and the network says 0 to begin with: untrained, it is the order of the encoder.
 
     Lists in which all labels are equal teach nothing and cost nothing. The mean over the examples of a batch is the
     mean over its lists that teach (listwise).
@@ -69,6 +75,18 @@ class Ranking(Head):
         """What is minimised."""
         partners: int = Field(default=4, ge=1)
         """For `pairwise` and `lambda`: how many others of its list each example is compared with per step."""
+        alike: list[str] | None = Field(default=None, min_length=2, max_length=2)
+        """Two texts, each a column of the table or `key.column` behind a key, such as a query and a title: how alike the
+        encoder reads them is the score to begin with. It goes best with `model.vector_width` the encoder's own."""
+
+        @model_validator(mode="after")
+        def _free(self) -> "Ranking.Settings":
+            if self.alike is not None and self.given is not None:
+                raise ValueError(
+                    "a ranking task should be given no others where it compares texts (`alike`), since what it is given "
+                    f"would not be told so. Found `given: {self.given}`"
+                )
+            return self
 
     metric: ClassVar[str] = "ndcg@10"
 
@@ -77,11 +95,18 @@ class Ranking(Head):
         self.loss, self.partners = settings.loss, settings.partners
         self.network = tower(width, layers, 1)
         start_at(self.network, torch.zeros(1))
+        self.log_scale: nn.Parameter | None = None
+        if settings.alike is not None:
+            self.log_scale = nn.Parameter(torch.tensor(_SHARPNESS).log())
+            nn.init.zeros_(last_of(self.network).weight)
 
     def forward(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B O"]:
         """Compute the score."""
-        output: Tensor = self.network(hidden)
-        return output
+        if self.log_scale is None:
+            output: Tensor = self.network(hidden)
+            return output
+        alike: Tensor = self.network(hidden[:, :-1]).float() + self.log_scale.exp() * hidden[:, -1:].float()
+        return alike
 
     def losses(
         self, output: Float[Tensor, "B O"], label: Float[Tensor, "B L"], group: Int[Tensor, "B"] | None

@@ -57,6 +57,15 @@ def test_places_are_those_in_the_text() -> None:
     assert ((found[:, 2] > 0.99) & (found[:, 2] <= 1)).all()
 
 
+def test_leaning_finds_what_is_nearly_likely_and_leaves_chances_as_they_are() -> None:
+    given = script([0, 5, 6, 1], of=[0])
+    output = torch.tensor([[0.9, 0.05, 0.05], [0.6, 0.4, 0.0], [0.6, 0.01, 0.39], [0.9, 0.05, 0.05]]).clamp(min=1e-6).log()
+    found = {lean: Tagging(LAYOUT, ALPHABET, 2, [], lean).predict(output, given).tolist() for lean in (0.0, 1.0)}
+    assert found[0.0] == [[]]
+    assert found[1.0][0][:2] == [1, 2]
+    assert found[1.0][0][2] == pytest.approx(0.4 * 0.39, abs=1e-3)
+
+
 def test_the_vector_speaks_at_every_token() -> None:
     torch.manual_seed(0)
     head = Tagging(LAYOUT, ALPHABET, 2, [4])
