@@ -20,8 +20,10 @@ import torch
 
 from bench import machine
 from bench.processes import ROOT
+from bench.texts.aspects import aspects
 from bench.texts.blitzer import blitzer
 from bench.texts.chinese import chinese
+from bench.texts.chorus import chorus
 from bench.texts.clothing import clothing, clothing_all
 from bench.texts.page import write_page
 from bench.texts.plan import CONTESTANTS, Plan
@@ -31,6 +33,8 @@ PARTS: dict[str, Callable[[Plan], dict[str, Any]]] = {
     "clothing_all": clothing_all,
     "blitzer": blitzer,
     "chinese": chinese,
+    "chorus": chorus,
+    "aspects": aspects,
 }
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.texts.classes import Ground, race
+from bench.texts.classes import Ground, compete
 from bench.texts.contestants import Plain
 from bench.texts.plan import Plan
 
@@ -54,7 +54,7 @@ def blitzer(plan: Plan) -> dict[str, Any]:
     if plan.rows:
         kept = np.isin(np.arange(rows.num_rows), order[-plan.rows :]) | (np.array(rows["part"].to_pylist()) == "test")
         rows = rows.filter(pa.array(kept))
-    return race(
+    return compete(
         Ground("blitzer", rows, "words", {"positive": ("binary", "accuracy", 0.83)}, RECIPE, Plain(tokens=192, batch=16)),
         plan,
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.texts.classes import Ground, race
+from bench.texts.classes import Ground, compete
 from bench.texts.contestants import Plain
 from bench.texts.plan import Plan
 
@@ -71,7 +71,7 @@ def chinese(plan: Plan) -> dict[str, Any]:
         "category": ("multiclass", "accuracy", 0.85),
     }
     own = tuple(one for one in plan.contestants if one != "plain")
-    return race(
+    return compete(
         Ground("chinese", rows, "review", tasks, RECIPE, Plain(), characters=True),
         replace(plan, contestants=own),
     )

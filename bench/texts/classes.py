@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.texts.compare import compare, of_answer, of_joint
+from bench.texts.compare import of_answer, of_joint
 from bench.texts.contestants import Answer, Plain, classify, joint, tfidf
-from bench.texts.kept import Result, kept
+from bench.texts.kept import Result
 from bench.texts.plan import Plan
-from plait.schema import TaskKind
+from bench.texts.race import Tasks, race
 
-__all__ = ["Ground", "race"]
+__all__ = ["Ground", "compete"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Ground:
     """With a column `part`: `train` and `test` are what all see; others are for Plait alone, whose recipe may read them."""
     text: str
     """The column of texts."""
-    tasks: Mapping[str, tuple[TaskKind, str, float | None]]
-    """Column of labels -> kind, figure, and what it should reach."""
+    tasks: Tasks
+    """By column of labels."""
     recipe: Mapping[str, Any]
     """Plait's; its one source is `rows.parquet`, and it has tasks of these names."""
     plain: Plain
@@ -49,40 +49,17 @@ class Ground:
         return sorted({one for one in self.part("train")[task].to_pylist() if one is not None}, key=str)
 
 
-def race(ground: Ground, plan: Plan) -> dict[str, Any]:
+def compete(ground: Ground, plan: Plan) -> dict[str, Any]:
     """Let the contestants train and answer, and compare them task by task."""
     train, test = ground.part("train"), ground.part("test")
     size = [ground.rows.num_rows, train.num_rows, test.num_rows, plan.validate]
     makes: dict[str, tuple[object, Callable[[], Result]]] = {
-        "tf-idf": (ground.characters, lambda: _words(ground, train, test)),
-        "plain": (asdict(ground.plain), lambda: _plain(ground, train, test)),
-        "plait": ([ground.recipe, plan.changes], lambda: _plait(ground, test, plan.changes)),
+        "tf-idf": ([size, ground.characters], lambda: _words(ground, train, test)),
+        "plain": ([size, asdict(ground.plain)], lambda: _plain(ground, train, test)),
+        "plait": ([size, [ground.recipe, plan.changes]], lambda: _plait(ground, test, plan.changes)),
     }
-    results = {}
-    for who in plan.contestants:
-        settings, make = makes[who]
-        results[who] = kept(plan.cache, f"{ground.name} {who}", [size, settings], make)
-        print(f"  {who}: {results[who].cost:.0f} s of processor", flush=True)
-    found = {
-        "train": train.num_rows,
-        "test": test.num_rows,
-        "cost": {who: result.cost for who, result in results.items()},
-        "notes": {who: result.notes for who, result in results.items()},
-        "changes": list(plan.changes),
-        "tasks": {},
-    } | dict(ground.about or {})
-    for task, (kind, metric, target) in ground.tasks.items():
-        side = compare(kind, metric, {who: result.outcomes[task] for who, result in results.items()})
-        found["tasks"][task] = side | {"target": target}
-        print(f"  {task}, {metric}: " + ", ".join(f"{who} {_words_of(one)}" for who, one in side["figures"].items()))
-        print(
-            "    plait more: " + ", ".join(f"{who} {_words_of(one)}" for who, one in side["differences"].items()), flush=True
-        )
-    return found
-
-
-def _words_of(one: Mapping[str, float]) -> str:
-    return f"{one['value']:.4f} ({one['low']:.4f} to {one['high']:.4f})"
+    facts = {"train": train.num_rows, "test": test.num_rows, **(ground.about or {})}
+    return race(ground.name, makes, ground.tasks, plan, facts)
 
 
 def _words(ground: Ground, train: pa.Table, test: pa.Table) -> Result:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.texts.classes import Ground, race
+from bench.texts.classes import Ground, compete
 from bench.texts.contestants import Plain
 from bench.texts.plan import Plan
 from plait.data.samples import cache_folder, fetch
@@ -57,14 +57,14 @@ RECIPE: Final[dict[str, Any]] = {
 def clothing(plan: Plan) -> dict[str, Any]:
     """Train all three contestants on the same share of the rows, and test them on the whole test part."""
     ground = _ground("clothing", plan, plan.rows or SHARE)
-    return race(replace(ground, tasks={name: (kind, metric, None) for name, (kind, metric, _) in TASKS.items()}), plan)
+    return compete(replace(ground, tasks={name: (kind, metric, None) for name, (kind, metric, _) in TASKS.items()}), plan)
 
 
 def clothing_all(plan: Plan) -> dict[str, Any]:
     """Train Plait's one model and word counts on all training rows, read further."""
     own = tuple(one for one in plan.contestants if one != "plain")
     changes = ("model.text.max_tokens=128", *plan.changes)
-    return race(_ground("clothing all", plan, plan.rows), replace(plan, contestants=own, changes=changes))
+    return compete(_ground("clothing all", plan, plan.rows), replace(plan, contestants=own, changes=changes))
 
 
 def _ground(name: str, plan: Plan, share: int | None) -> Ground:

@@ -20,11 +20,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer
 from transformers.optimization import get_linear_schedule_with_warmup
 
+from bench.texts.encoder import MeanEncoder, by_length
 from plait.data.prepare import prepare
-from plait.encode.pretrained.find import find_model
 from plait.measure import Outcome
 from plait.recipe import load_recipe
 from plait.run.build import build_balance, build_media, build_model, build_texts, resampled
@@ -89,15 +88,13 @@ def tfidf(
 class _Classifier(nn.Module):
     """The mean of an encoder's token states, and a linear head."""
 
-    def __init__(self, folder: Path, classes: int) -> None:
+    def __init__(self, plain: Plain, classes: int) -> None:
         super().__init__()
-        self.body = AutoModel.from_pretrained(folder)
-        self.head = nn.Linear(self.body.config.hidden_size, classes)
+        self.body = MeanEncoder(plain.model, plain.tokens)
+        self.head = nn.Linear(self.body.width, classes)
 
-    def forward(self, ids: Tensor, seen: Tensor) -> Tensor:
-        states = self.body(input_ids=ids, attention_mask=seen).last_hidden_state
-        weights = seen[:, :, None].to(states.dtype)
-        logits: Tensor = self.head((states * weights).sum(1) / weights.sum(1))
+    def forward(self, read: Sequence[list[int]]) -> Tensor:
+        logits: Tensor = self.head(self.body(read))
         return logits
 
 
@@ -108,27 +105,20 @@ def classify(texts: Sequence[str], labels: Sequence[object], test: Sequence[str]
     names = sorted(set(labels), key=str)
     number = {name: place for place, name in enumerate(names)}
     target = torch.tensor([number[label] for label in labels])
-    folder = find_model(plain.model)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    read = tokenizer(list(texts), truncation=True, max_length=plain.tokens)["input_ids"]
-    model = _Classifier(folder, len(names))
-
-    def padded(rows: Sequence[int], of: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
-        made = tokenizer.pad({"input_ids": [of[row] for row in rows]}, return_tensors="pt")
-        return made["input_ids"], made["attention_mask"]
+    model = _Classifier(plain, len(names))
+    read = model.body.read(texts)
 
     def loss(rows: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(model(*padded(rows.tolist(), read)).float(), target[rows])
+        return nn.functional.cross_entropy(model([read[row] for row in rows.tolist()]).float(), target[rows])
 
     fine_tune(model, len(read), loss, plain, say)
     cost = time.process_time() - start
-    asked = tokenizer(list(test), truncation=True, max_length=plain.tokens)["input_ids"]
-    order = np.argsort([len(one) for one in asked], kind="stable")
+    asked = model.body.read(test)
     found = np.zeros((len(asked), len(names)))
     model.eval()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=plain.bf16):
-        for rows in np.array_split(order, max(1, len(order) // 32)):
-            found[rows] = model(*padded(rows.tolist(), asked)).float().softmax(1).double().numpy()
+        for rows in by_length(asked):
+            found[rows] = model([asked[row] for row in rows]).float().softmax(1).double().numpy()
     return Answer(found, cost)
 
 

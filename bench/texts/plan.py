@@ -10,8 +10,9 @@ from bench.processes import ROOT
 __all__ = ["CONTESTANTS", "DATA", "Plan"]
 
 DATA = ROOT.parent / "shared" / "data"
-CONTESTANTS = ("tf-idf", "plain", "plait")
-"""Word counts with logistic regression; the same encoder fully tuned for each task alone; Plait's one model."""
+CONTESTANTS = ("tf-idf", "dictionary", "untuned", "plain", "plait")
+"""Word counts; phrases known from training; the encoder as it comes; the encoder fully tuned for each task alone by a plain
+loop; Plait's one model. Each part of the bench has some of them."""
 
 
 @dataclass(frozen=True)
