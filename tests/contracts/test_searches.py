@@ -116,7 +116,7 @@ def test_an_index_that_lost_a_row_is_refused() -> None:
 
 
 def test_the_size_chooses_and_new_rows_need_no_new_index() -> None:
-    from plait.retrieve import Exact, Growing, choose
+    from plait.retrieve import Exact, Growing, choose, worn
 
     places = _clustered(1_000)
     assert isinstance(choose(places), Exact)
@@ -126,8 +126,13 @@ def test_the_size_chooses_and_new_rows_need_no_new_index() -> None:
     second = choose(more, first, most=100)
     assert isinstance(second, Growing) and second.tail == 1 and second._index is first._index
     assert second.top(more[-1:], 1).rows.tolist() == [[1_001]]
-    anew = choose(torch.cat([more, places[1:]]), second, most=100)
-    assert isinstance(anew, Growing) and anew.tail == 0
+    assert not worn(second)
+    twice = torch.cat([more, places[1:]])
+    third = choose(twice, second, most=100)
+    assert isinstance(third, Growing) and third._index is first._index and worn(third)
+    anew = choose(twice, most=100)
+    assert isinstance(anew, Growing) and anew.tail == 0 and not worn(anew)
+    assert not worn(None) and not worn(choose(places))
     with pytest.raises(ValueError, match="`later` should have shape"):
         Growing(first, torch.ones(2, 3))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from plait.data.apply import apply
 from plait.data.extend import extended
@@ -41,7 +42,9 @@ def _refuse_known(prepared: Prepared, table: str, rows: pa.Table) -> None:
         return
     column = plan.id_column(table)
     ids = [str(value) for value in rows[column].to_pylist()]
-    known = {str(value) for value in prepared.every(table)[column].to_pylist()}
+    # As texts, as ids are compared everywhere; among all rows by column, for there may be millions.
+    there = pc.is_in(prepared.every(table)[column].cast(pa.string()), pa.array(ids, pa.string()))
+    known = {str(value) for value in prepared.every(table)[column].filter(there).to_pylist()}
     twice = [name for number, name in enumerate(ids) if name in known or name in ids[:number]]
     if twice:
         raise DataError(

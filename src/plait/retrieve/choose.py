@@ -11,7 +11,7 @@ from plait.retrieve.exact import Exact
 from plait.retrieve.growing import Growing
 from plait.retrieve.ivf import Cells, installed
 
-__all__ = ["choose"]
+__all__ = ["choose", "worn"]
 
 _EXACT: Final = 200_000
 _TAIL: Final = 0.2
@@ -22,15 +22,18 @@ def choose(places: Float[Tensor, "N R"], before: Search | None = None, most: int
 
     Args:
         places: one place per row; row 0 is not searched.
-        before: a search over the first of these same places, which is kept while few rows came behind it.
+        before: a search over the first of these same places: what was built is kept, however many came behind it.
         most: up to how many rows every place is compared.
     """
     rows = max(len(places) - 1, 0)
     if rows <= most or not installed():
         return Exact(places)
-    if isinstance(before, Growing):
-        tail = rows - before.rows + before.tail
-        if before.rows <= rows and tail <= _TAIL * rows and before.width == places.shape[1]:
-            return before.grown(places[before.rows + 1 :])
+    if isinstance(before, Growing) and before.rows <= rows and before.width == places.shape[1]:
+        return before.grown(places[before.rows + 1 :])
     # A new index is wrapped at once, so that its first addition need not build it again.
     return Growing(Cells(places), torch.empty(0, places.shape[1]))
+
+
+def worn(search: Search | None) -> bool:
+    """Tell whether so much came behind what was built that it is time to build anew; `choose` does that without `before`."""
+    return isinstance(search, Growing) and search.tail > _TAIL * search.rows

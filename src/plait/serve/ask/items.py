@@ -31,18 +31,31 @@ class Items:
         ids: of the rows, from row 1.
         titles: of the rows, from row 1.
         separators: column -> what stands between several words.
+        before: the state that this one has rows behind.
 
     Attributes:
         rows: how many there are, without row 0.
+        origin: the same for all states that grew from one: of two of them, the shorter is the beginning of the longer.
     """
 
-    def __init__(self, name: str, table: pa.Table, ids: list[str], titles: list[str], separators: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        table: pa.Table,
+        ids: list[str],
+        titles: list[str],
+        separators: Mapping[str, str],
+        before: "Items | None" = None,
+    ) -> None:
         self.name = name
         self.table = table
         self.rows = len(ids)
         self.ids = ["", *ids]
         self.titles = ["", *titles]
-        self.row_of = {found: row for row, found in enumerate(ids, start=1)}
+        self.origin: object = object() if before is None else before.origin
+        known = 0 if before is None else before.rows
+        self.row_of: dict[str, int] = {} if before is None else dict(before.row_of)
+        self.row_of.update({found: row for row, found in enumerate(ids[known:], start=known + 1)})
         self._separators = dict(separators)
         self._columns: dict[str, Column] = {}
         self._masks: OrderedDict[str, Tensor] = OrderedDict()
@@ -65,11 +78,15 @@ class Items:
             rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)
             for field in self.table.schema
         ]
-        table = pa.concat_tables([self.table, pa.table(columns, schema=self.table.schema)]).combine_chunks()
+        table = pa.concat_tables([self.table, pa.table(columns, schema=self.table.schema)])
         ids = [str(value) for value in rows[id_column].to_pylist()]
         named = next((c for c in ("title", "name", "label", "headline") if c in rows.column_names), None)
         titles = ids if named is None else [str(t or i) for t, i in zip(rows[named].to_pylist(), ids, strict=True)]
-        return Items(self.name, table, [*self.ids[1:], *ids], [*self.titles[1:], *titles], self._separators)
+        return Items(self.name, table, [*self.ids[1:], *ids], [*self.titles[1:], *titles], self._separators, self)
+
+    def continues(self, other: "Items") -> bool:
+        """Tell whether these are the items of another state, with some behind them or none."""
+        return self.origin is other.origin and self.rows >= other.rows
 
     def column(self, name: str) -> Column:
         """Return a column to choose by.

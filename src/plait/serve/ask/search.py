@@ -21,6 +21,9 @@ from plait.serve.ask.stages import Stages
 
 __all__ = ["Finder"]
 
+_MOST_BEHIND: Final = 20_000
+"""From how many new items on the index of words is made anew; until then they are looked at one by one."""
+
 _WORDS: Final = 0.05
 """What the best match of words adds to a cosine."""
 
@@ -61,9 +64,19 @@ class Finder:
     def ready(self, offer: Offer) -> Lexicon:
         """Return the index of the items that are offered, made where it is not there yet."""
         with self._lock:
-            if self._of is None or self._of[0] is not offer.items:
-                self._of = (offer.items, Lexicon(_texts(offer.items)))
-            return self._of[1]
+            known, items = self._of, offer.items
+            if known is not None and known[0] is items:
+                return known[1]
+            if (
+                known is not None
+                and items.continues(known[0])
+                and items.rows - known[0].rows + known[1].tail <= _MOST_BEHIND
+            ):
+                made = known[1].grown(_texts(items, known[0].rows))
+            else:
+                made = Lexicon(_texts(items))
+            self._of = (items, made)
+            return made
 
     def _likeness(self, offer: Offer, query: str) -> Float[Tensor, " N"] | None:
         """Compare a question with the texts of the items; nothing without texts, or with an encoder inside the model."""
@@ -73,8 +86,12 @@ class Finder:
         if not isinstance(encoder, TextEncoder):
             return None
         with self._lock:
-            if self._about is None or self._about[0] is not offer.items:
-                self._about = (offer.items, Meaning(self._shop.run, offer.items, encoder))
+            known, items = self._about, offer.items
+            if known is None or not items.continues(known[0]):
+                self._about = (items, Meaning(self._shop.run, items, encoder))
+            elif known[0] is not items:
+                self._about = (items, known[1].grown(items))
+            assert self._about is not None
             about = self._about[1]
         return about.likeness(query)
 
@@ -104,12 +121,12 @@ class Finder:
         )
 
 
-def _texts(items: Items) -> list[str]:
-    """Join the texts of each item; what they are called counts where no column holds it."""
-    columns = [items.titles[1:]]
+def _texts(items: Items, after: int = 0) -> list[str]:
+    """Join the texts of each item behind a row; what they are called counts where no column holds it."""
+    columns = [items.titles[1 + after :]]
     for field in items.table.schema:
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            values = [value or "" for value in items.table[field.name].to_pylist()]
+            values = [value or "" for value in items.table[field.name].slice(after).to_pylist()]
             if values != columns[0]:
                 columns.append(values)
     return [" ".join(parts) for parts in zip(*columns, strict=True)]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Final, final
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from torch import Tensor
 from plait.errors import DataError, PlaitError, RecipeError
 from plait.export.bundle import Bundle
 from plait.export.pairs import Seen
-from plait.retrieve import Search, choose
+from plait.retrieve import Search, choose, worn
 from plait.serve.ask.crew import Crew
 from plait.serve.ask.events import Events
 from plait.serve.ask.formula import Formula
@@ -76,7 +76,7 @@ class Shop:
         self.formula: Formula | None = None if text is None else self._read(text)
         rules = self.run.layout.rules.values()
         self.ruled = any(rule.task == self.pairing.retrieval for rule in rules)
-        self._growing = Lock()
+        self._growing, self._renewing = Lock(), Event()
         self.offer = self._offer(Items.of(self.run, self.pairing.items))
 
     def use(self, text: str) -> Formula:
@@ -118,7 +118,23 @@ class Shop:
             # The backend knows more than is offered for a moment, and never less.
             self.backend.add(table)
             self.offer = self._offer(self.offer.items.grown(table, column))
+            if worn(self.offer.search) and not self._renewing.is_set():
+                self._renewing.set()
+                Thread(target=self._renew, name="plait-index", daemon=True).start()
         return [str(value) for value in table[column].to_pylist()]
+
+    def _renew(self) -> None:
+        """Build the search anew beside the one that answers, and put what came meanwhile behind it."""
+        try:
+            places = self.offer.places
+            assert places is not None
+            made = choose(places)
+            with self._growing:
+                offer = self.offer
+                assert offer.places is not None
+                self.offer = replace(offer, search=choose(offer.places, made))
+        finally:
+            self._renewing.clear()
 
     def _offer(self, items: Items) -> Offer:
         popularity = torch.zeros(items.rows + 1, dtype=torch.float64)

@@ -74,3 +74,29 @@ def test_a_run_without_users_scores_rows_alone(people_run: Run) -> None:
     with pytest.raises(RunError, match="Items are ranked for users"):
         service.recommend(RecommendAsked(user="1"))
     assert service.score(ScoreAsked(rows=[{"person_id": 1, "age": 30, "job": "cook"}])).table == "people"
+
+
+def test_a_worn_index_is_built_anew_while_answers_go_on(films_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("faiss")
+    import time
+    from functools import partial
+
+    from plait.export.bundle import load_bundle
+    from plait.retrieve import Growing, choose
+    from plait.serve.ask.questions import ItemsAsked, RecommendAsked, SimilarAsked
+    from plait.serve.service import Service
+
+    monkeypatch.setattr("plait.serve.ask.shop.choose", partial(choose, most=10))
+    service = Service(load_bundle(films_run.folder))
+    before = service._shop.offer.search
+    for number in range(12):
+        service.add_items(ItemsAsked(rows=[{"film_id": f"n{number}", "title": f"New {number}", "genres": "drama"}]))
+        assert service.recommend(RecommendAsked(user="5", count=3)).degraded == []
+    until = time.monotonic() + 20
+    while service._shop._renewing.is_set() and time.monotonic() < until:
+        time.sleep(0.01)
+    search = service._shop.offer.search
+    assert isinstance(before, Growing) and isinstance(search, Growing)
+    assert search._index is not before._index
+    assert search.rows == 42, "what came while it was built is behind it"
+    assert service.similar(SimilarAsked(item="n11", count=41)).items

@@ -12,6 +12,7 @@ from plait.data.text.vectors import TextEncoder
 from plait.errors import DataError
 from plait.export.bundle import load_bundle
 from plait.run.job import train
+from plait.run.run import Run
 from plait.serve.ask.lexicon import Lexicon, words
 from plait.serve.ask.questions import ExplainAsked, FeedbackAsked, ItemsAsked, RankAsked, SearchAsked
 from plait.serve.service import Service
@@ -150,3 +151,26 @@ def test_why_somebody_is_shown_something(told: Service) -> None:
     assert told.explain(ExplainAsked(user="nobody", item="f/3 é")).because == []
     with pytest.raises(DataError, match="Found `none`"):
         told.explain(ExplainAsked(user="new", item="none"))
+
+
+def test_an_index_that_grew_scores_new_items_as_the_formula_has_it() -> None:
+    texts = ["red shoe", "red coat", "red hat with a long feather and a band", "blue hat"]
+    whole, grown = Lexicon(texts), Lexicon(texts[:2]).grown(texts[2:3]).grown(texts[3:])
+    assert (grown.rows, grown.tail) == (4, 2)
+    assert torch.equal(grown.scores("red")[:3], Lexicon(texts[:2]).scores("red"))
+    for query in ("hat", "feather", "blue"):
+        assert (grown.scores(query) > 0).equal(whole.scores(query) > 0)
+        assert grown.scores(query).argmax() == whole.scores(query).argmax()
+    again = Lexicon(texts[:2]).grown(texts[:1])
+    assert float(again.scores("red shoe")[3]) == pytest.approx(float(again.scores("red shoe")[1])), "the same text, the same"
+    assert Lexicon([]).grown(["a b"]).scores("a")[1] > 0
+
+
+def test_new_items_are_found_without_making_the_index_anew(films_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(load_bundle(films_run.folder))
+    service.search(SearchAsked(query="film"))
+    monkeypatch.setattr("plait.serve.ask.search.Lexicon", None)
+    for number in range(3):
+        service.add_items(ItemsAsked(rows=[{"film_id": f"n{number}", "title": f"Zebra {number}", "genres": "drama"}]))
+        assert service.search(SearchAsked(query=f"zebra {number}")).items[0].item == f"n{number}"
+    assert len(service.search(SearchAsked(query="zebra")).items) == 3
