@@ -180,7 +180,7 @@ def test_what_if_shows_what_moved(browser: Browser, shop: str) -> None:
     page.wait_for_selector(".moved")
     page.fill("#otherwise input[name=formula]", "stars")
     page.press("#otherwise input[name=formula]", "Enter")
-    page.wait_for_function("document.querySelector('#list code').textContent === 'stars'")
+    page.wait_for_function("() => document.querySelector('#list code').textContent === 'stars'")
     heard.check(page, shop)
     page.fill("#otherwise input[name=formula]", "nothing *")
     page.press("#otherwise input[name=formula]", "Enter")

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from plait.cli import app
 from plait.encode.text.load import save_fresh
 from plait.encode.text.new import learn_tokenizer
 from plait.run.run import load
@@ -28,10 +30,8 @@ QUICK = {"epochs": 6, "batch": 32, "learning_rate": 0.01, "threads": 1, "precisi
 
 
 def plait(*arguments: str | Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "plait", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=600
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.stderr + done.stdout
     return done.stdout
 
 
