@@ -237,9 +237,12 @@ class Service:
             DataError: a column is missing or holds something else, or an item is there already.
         """
         stages = Stages()
-        rows: list[dict[str, object]] = [dict(row) for row in asked.rows]
-        items = self._shop.add(rows)
+        items = self.offer([dict(row) for row in asked.rows])
         return Added(model=self.version, took=stages.told(), items=items)
+
+    def offer(self, rows: list[dict[str, object]]) -> list[str]:
+        """Offer new items from now on, and return their ids; see `add_items`."""
+        return self._shop.add(rows)
 
     @cached_property
     def _shop(self) -> Shop:

@@ -197,3 +197,61 @@ def test_a_worker_that_comes_later_combines_scores_as_the_others_do(worker: Work
         assert client_of(late).post("/v1/rank", json=ASKED).json()["by"] == "stars"
     finally:
         late.close()
+
+
+def test_items_reach_other_workers_and_the_next_model(worker: Worker, two: Path, tmp_path: Path) -> None:
+    from plait.serve.deploy.board import Board
+    from plait.serve.http.logs import Log
+    from plait.serve.http.worker import Options, Worker
+
+    other = Worker(two / "a", "127.0.0.1", Options(allowed=100.0), Board(tmp_path), Log(stream=io.StringIO()))
+    other.load()
+    here, there = client_of(worker), client_of(other)
+
+    def found(client: TestClient, item: str) -> bool:
+        return client.post("/v1/similar", json={"item": item, "count": 3}).status_code == 200
+
+    def soon(client: TestClient, item: str) -> bool:
+        until = time.monotonic() + 20
+        while time.monotonic() < until and not found(client, item):
+            time.sleep(0.02)
+        return found(client, item)
+
+    def rows(*names: str) -> dict[str, Any]:
+        return {"rows": [{"film_id": name, "title": f"A film {name}", "genres": "drama"} for name in names]}
+
+    assert here.post("/v1/items", json=rows("n1", "n2")).status_code == 200
+    assert found(here, "n1"), "at once, where it was told"
+    assert soon(there, "n1")
+    assert there.post("/v1/items", json=rows("n3")).status_code == 200
+    assert soon(here, "n3")
+    assert here.post("/v1/items", json=rows("n3")).status_code == 400, "it is there already"
+    assert here.post("/v1/admin/models", json={"folder": "b"}).status_code == 200
+    assert all(found(here, name) for name in ("n1", "n2", "n3")), "the next model offers them from the start"
+    assert soon(there, "n2")
+    other.close()
+
+
+def test_a_half_written_line_is_left_for_later(tmp_path: Path) -> None:
+    from plait.errors import DataError
+    from plait.serve.deploy.newcomers import Follower, Newcomers
+
+    known: list[str] = []
+
+    def add(rows: list[dict[str, Any]]) -> None:
+        if any(row["id"] in known for row in rows):
+            raise DataError("there already")
+        known.extend(row["id"] for row in rows)
+
+    newcomers = Newcomers(tmp_path)
+    follower = Follower(newcomers, add)
+    assert follower.catch_up() == 0
+    newcomers.tell([{"id": "a"}])
+    newcomers.tell([{"id": "a"}, {"id": "七"}])
+    with (tmp_path / "items.jsonl").open("ab") as file:
+        file.write(b'[{"id": ')
+    assert follower.catch_up() == 2
+    with (tmp_path / "items.jsonl").open("ab") as file:
+        file.write(b'"c"}]\n')
+    assert follower.catch_up() == 1
+    assert (known, follower.catch_up()) == (["a", "七", "c"], 0)

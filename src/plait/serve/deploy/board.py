@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, final
 
+from plait.serve.deploy.newcomers import Newcomers
+
 __all__ = ["Board", "Wanted"]
 
 _WANTED: Final = "wanted.json"
@@ -47,10 +49,14 @@ class Board:
 
     Args:
         folder: where; it exists.
+
+    Attributes:
+        newcomers: the items that any worker was told of.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.newcomers = Newcomers(folder)
 
     @contextmanager
     def changing(self) -> Iterator[None]:

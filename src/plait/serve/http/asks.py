@@ -43,6 +43,14 @@ def _kept(desk: Desk, answer: a.Feedback) -> a.Feedback:
     return answer
 
 
+def _offered(desk: Desk, service: Service, asked: q.ItemsAsked) -> a.Added:
+    """Add items here, then tell the other workers."""
+    added = service.add_items(asked)
+    if desk.newcomers is not None:
+        desk.newcomers.tell([dict(row) for row in asked.rows])
+    return added
+
+
 def _add_for_users(app: FastAPI, service: Service, desk: Desk) -> None:
     @app.post("/v1/recommend", tags=["items for users"], response_model=a.Recommended)
     async def recommend(asked: q.RecommendAsked) -> Response:
@@ -84,7 +92,7 @@ def _add_others(app: FastAPI, service: Service, desk: Desk) -> None:
 
     @app.post("/v1/items", tags=["items"], response_model=a.Added)
     async def add_items(asked: q.ItemsAsked) -> Response:
-        return await told(desk, lambda: service.add_items(asked))
+        return await told(desk, lambda: _offered(desk, service, asked))
 
     @app.post("/v1/analyse", tags=["texts"], response_model=a.Analysed)
     async def analyse(asked: q.AnalyseAsked) -> Response:

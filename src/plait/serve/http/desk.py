@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from plait.experiment import EventStore
 from plait.serve.deploy.live import Live
+from plait.serve.deploy.newcomers import Newcomers
 from plait.serve.http.admission import Lanes
 from plait.serve.http.logs import Log
 from plait.serve.http.metrics import Metrics
@@ -32,6 +33,7 @@ class Desk:
         store: where events are kept, if they are.
         live: the model in place, where it can be changed.
         models: the folder in which other models lie.
+        newcomers: where all workers are told of new items.
     """
 
     lanes: Lanes = field(default_factory=lambda: Lanes(30.0))
@@ -40,6 +42,7 @@ class Desk:
     store: EventStore | None = None
     live: Live[Any] | None = None
     models: Path | None = None
+    newcomers: Newcomers | None = None
 
     async def model(self, work: Callable[[], BaseModel]) -> Response:
         """Do work of the model and write it as JSON, both in its thread, so that the loop stays free to refuse."""

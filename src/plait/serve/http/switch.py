@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plait.serve.browse import Browse
 from plait.serve.deploy.live import Live
+from plait.serve.deploy.newcomers import Follower
 from plait.serve.http.guard import LIVENESS
 from plait.serve.service import Service
 
@@ -25,11 +26,13 @@ class Answering:
         browse: what its pages show.
         service: what it says to programs.
         app: its routes.
+        follower: adds the items that other workers were told of.
     """
 
     browse: Browse
     service: Service
     app: ASGIApp
+    follower: Follower
 
 
 @final

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import torch
 import uvicorn
@@ -23,6 +23,7 @@ from plait.serve.browse import Browse
 from plait.serve.deploy.board import Board
 from plait.serve.deploy.gate import ALLOWED
 from plait.serve.deploy.live import Live, Observer
+from plait.serve.deploy.newcomers import Follower
 from plait.serve.http.admission import Lanes
 from plait.serve.http.app import create_app
 from plait.serve.http.curl import curl
@@ -37,6 +38,9 @@ from plait.serve.http.switch import Answering, Switch
 from plait.serve.service import Service
 
 __all__ = ["Options", "Worker", "answer"]
+
+_NEWS: Final = 0.2
+"""Seconds until a worker looks again for items that others were told of."""
 
 
 @final
@@ -113,7 +117,9 @@ class Worker:
         self._store = None if options.store is None else EventStore(options.store)
         told = _Told(metrics, log)
         self.live: Live[Answering] = Live(self._built, load_bundle, board, _formulate, told, options.allowed)
-        self._desk = Desk(Lanes(options.limits.patience), metrics, log, self._store, self.live, folder.resolve().parent)
+        self._newcomers, self._ended = board.newcomers, threading.Event()
+        lanes, models = Lanes(options.limits.patience), folder.resolve().parent
+        self._desk = Desk(lanes, metrics, log, self._store, self.live, models, board.newcomers)
         self.app = Door(Switch(self.live), guard, options.limits, metrics, log)
 
     def load(self) -> None:
@@ -123,9 +129,11 @@ class Worker:
             PlaitError: it cannot be loaded or does not answer with numbers.
         """
         self.live.start(self._folder)
+        threading.Thread(target=self._follow, name="plait-items", daemon=True).start()
 
     def close(self) -> None:
         """Keep what is being kept and let go."""
+        self._ended.set()
         self.live.end()
         self._desk.lanes.close()
         if self._store is not None:
@@ -135,7 +143,16 @@ class Worker:
         browse = Browse(bundle.run)
         service = Service(bundle, self._store)
         service.warm()
-        return Answering(browse, service, create_app(browse, service, self._desk))
+        follower = Follower(self._newcomers, service.offer)
+        follower.catch_up()
+        return Answering(browse, service, create_app(browse, service, self._desk), follower)
+
+    def _follow(self) -> None:
+        """Offer what other workers were told of."""
+        while not self._ended.wait(_NEWS):
+            current = self.live.current
+            if current is not None:
+                current.service.follower.catch_up()
 
 
 def _formulate(answering: Answering, formula: str) -> str:
