@@ -11,9 +11,16 @@ from plait.errors import RecipeError
 
 __all__ = ["hidden", "refuse_password", "revealed"]
 
-_PASSWORD: Final = re.compile(r"(?<=//)(?P<user>[^:/@]*):(?P<password>[^@/]*)@")
-_OPTION: Final = re.compile(r"[?&](?:password|passwd|pwd)=", re.IGNORECASE)
 _VARIABLE: Final = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
+_FILES: Final = ("sqlite:///", "duckdb:///")
+# The last `@` ends it: a password that nobody quoted may hold any sign before that.
+_WHO: Final = re.compile(r"//(?P<who>.*)@", re.DOTALL)
+_OPTION: Final = re.compile(r"[?&;](?P<name>[^=&;?]*)=(?P<value>[^&;]*)")
+# Where a key lies (`sslkey`, `passfile`, `private_key_path`) is no secret.
+_SECRET: Final = re.compile(
+    r"pass(?!file)|pwd|secret|token|credential|signature|^sig$|(?:private|api|access|account)_?key(?!_?(?:path|file))",
+    re.IGNORECASE,
+)
 
 
 def refuse_password(name: str, source: str) -> None:
@@ -21,60 +28,64 @@ def refuse_password(name: str, source: str) -> None:
 
     Args:
         name: of the table.
-        source: as the recipe has it; it is written into runs and bundles.
+        source: a URL as the recipe has it; it is written into runs and bundles.
 
     Raises:
-        RecipeError: it holds one.
+        RecipeError: it holds one, or may.
     """
-    found = _PASSWORD.search(source)
-    if _OPTION.search(source):
-        raise RecipeError(
-            f"Table `{name}`: a source should hold no password, since runs and bundles keep it. Found one among its "
-            f"options. Write `user:${{{name.upper()}_PASSWORD}}@host`, and set that variable of the environment."
-        )
-    if found is not None and not _VARIABLE.fullmatch(found["password"]):
-        shown = _PASSWORD.sub(rf"{found['user']}:${{{name.upper()}_PASSWORD}}@", source)
-        raise RecipeError(
-            f"Table `{name}`: a source should hold no password, since runs and bundles keep it. Found one. Name a variable "
-            f"of the environment instead: `{shown}`."
-        )
+    who = None if source.startswith(_FILES) else _WHO.search(source)
+    user, colon, password = ("", "", "") if who is None else who["who"].partition(":")
+    if re.search(r"[/?#@]", user) or (colon and not _VARIABLE.fullmatch(password)):
+        where = "before its `@`"
+    else:
+        secret = next((o for o in _OPTION.finditer(source) if _SECRET.search(unquote(o["name"]))), None)
+        if secret is None or _VARIABLE.fullmatch(secret["value"].partition("#")[0]):
+            return
+        where = f"in its option `{secret['name']}`"
+    # No part of what was found is shown: nobody knows where a password that was not quoted ends.
+    kind = source.partition("://")[0]
+    variable = re.sub(r"[^A-Z0-9_]", "_", re.sub(r"^(?=\d)", "_", name.upper())) + "_PASSWORD"
+    raise RecipeError(
+        f"Table `{name}`: a source should hold no password, since runs and bundles keep it. Found one {where}. Name a "
+        f"variable of the environment instead, `{kind}://USER:${{{variable}}}@HOST/DATABASE#TABLE`, and write any other "
+        "`@` as `%40`."
+    )
 
 
 def revealed(name: str, url: str) -> str:
-    """Return a URL with the password that its variable holds.
+    """Return a URL with what its variables hold.
 
     Args:
         name: of the table.
-        url: with `${VARIABLE}` in place of the password, or without any.
+        url: with `${VARIABLE}` in place of what is secret.
 
     Raises:
-        RecipeError: the variable is not set.
+        RecipeError: a variable is not set.
     """
-    found = _PASSWORD.search(url)
-    variable = None if found is None else _VARIABLE.fullmatch(found["password"])
-    if found is None or variable is None:
-        return url
-    password = os.environ.get(variable["name"])
-    if password is None:
-        raise RecipeError(
-            f"Table `{name}`: the variable `{variable['name']}` should hold the password of its database. Found no such "
-            f"variable. Set it before the command: export {variable['name']}=…"
-        )
-    return url[: found.start("password")] + quote(password, safe="") + url[found.end("password") :]
+
+    def value(found: re.Match[str]) -> str:
+        known = os.environ.get(found["name"])
+        if known is None:
+            raise RecipeError(
+                f"Table `{name}`: the variable `{found['name']}` should hold the password of its database. Found no such "
+                f"variable. Set it before the command: export {found['name']}=…"
+            )
+        return quote(known, safe="")
+
+    return _VARIABLE.sub(value, url)
 
 
 def hidden(text: str, url: str, whole: str) -> str:
-    """Return a text in which neither the whole URL nor its password stands.
+    """Return a text in which neither the whole URL nor what its variables hold stands.
 
     Args:
         text: such as a driver's error.
-        url: with the variable.
-        whole: with the password.
+        url: with variables.
+        whole: with what they hold.
     """
-    if whole == url:
-        return text
-    found = _PASSWORD.search(whole)
     text = text.replace(whole, url)
-    for password in () if found is None else (found["password"], unquote(found["password"])):
-        text = text.replace(password, "***") if password else text
+    for found in _VARIABLE.finditer(url):
+        known = os.environ.get(found["name"], "")
+        for form in (known, quote(known, safe="")):
+            text = text.replace(form, "***") if form else text
     return text

@@ -18,6 +18,14 @@ from plait.schema import Table
         "postgresql://shop:s3cret@host/db#orders",
         "mysql://shop:${A}s3cret@host/db#orders",
         "postgresql://host/db?user=shop&password=s3cret#orders",
+        "postgresql://host/db?pass%77ord=s3cret#orders",
+        "postgresql://host/db?sslpassword=s3cret#orders",
+        "snowflake://shop@host/db?private_key_pwd=s3cret#orders",
+        "duckdb:///shop.duckdb?motherduck_token=s3cret#orders",
+        "postgresql://shop:a/s3cret@host/db#orders",
+        "postgresql://shop:a@s3cret@host/db#orders",
+        "postgresql://shop:a#s3cret@host/db#orders",
+        "postgresql://:s3cret@host/db#orders",
     ],
 )
 def test_a_source_with_a_password_is_refused_without_saying_it(source: str) -> None:
@@ -26,9 +34,20 @@ def test_a_source_with_a_password_is_refused_without_saying_it(source: str) -> N
     assert "s3cret" not in str(caught.value)
 
 
+def test_the_variable_that_is_proposed_can_be_one() -> None:
+    with pytest.raises(RecipeError, match=r"\$\{_2024_ORDERS_PASSWORD\}"):
+        refuse_password("2024-orders", "postgresql://shop:s3cret@host/db#orders")
+
+
 @pytest.mark.parametrize(
     "source",
-    ["sqlite:///shop.db#orders", "postgresql://host/db#orders", "postgresql://shop:${PW}@host/db#orders", "a:b@c.csv"],
+    [
+        "sqlite:///shop.db#orders",
+        "sqlite:///a:b@c.db#orders",
+        "postgresql://host:5432/db#orders",
+        "postgresql://shop@host/db?sslkey=/keys/k&passfile=/keys/p#orders",
+        "postgresql://shop:${PW}@host/db?sslpassword=${KEY}#orders",
+    ],
 )
 def test_a_source_without_one_is_not(source: str) -> None:
     refuse_password("orders", source)
@@ -37,16 +56,19 @@ def test_a_source_without_one_is_not(source: str) -> None:
 def test_the_variable_is_read_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PW", "s3c:r@t/")
     assert revealed("orders", "postgresql://shop:${PW}@host/db") == "postgresql://shop:s3c%3Ar%40t%2F@host/db"
+    assert revealed("orders", "postgresql://h/d?sslpassword=${PW}") == "postgresql://h/d?sslpassword=s3c%3Ar%40t%2F"
     assert revealed("orders", "postgresql://host/db") == "postgresql://host/db"
     monkeypatch.delenv("PW")
     with pytest.raises(RecipeError, match="the variable `PW` should hold the password"):
         revealed("orders", "postgresql://shop:${PW}@host/db")
 
 
-def test_a_driver_that_quotes_it_is_not_quoted() -> None:
+def test_a_driver_that_quotes_it_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PW", "p@w")
     url, whole = "postgresql://a:${PW}@h/d", "postgresql://a:p%40w@h/d"
     assert hidden(f"no {whole}, no p@w", url, whole) == f"no {url}, no ***"
-    assert hidden("no p@w", url, url) == "no p@w"
+    assert hidden("no p%40w", url, whole) == "no ***"
+    assert hidden("no p@w", "postgresql://h/d", "postgresql://h/d") == "no p@w"
 
 
 def test_a_server_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
