@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,7 @@ from plait.recipe import Recipe
 from plait.run.run import Run
 from plait.share.dselect_k import DSelectK
 from plait.share.mmoe import MMoE
+from plait.share.ple import PLE
 from plait.share.shared_bottom import SharedBottom
 
 __all__ = ["pruned"]
@@ -22,8 +25,9 @@ def pruned(run: Run, share: float) -> tuple[Recipe, dict[str, Tensor]]:
     """Return a recipe with a smaller body, and the weights that are left.
 
     Of `mmoe` the experts with the least mean gate over the tasks' training rows are taken out (none where `dselect_k` has
-    chosen already), and of every expert the units of inner layers whose weights, in times out, are smallest. Of
-    `shared_bottom` the units alone.
+    chosen already), and of every expert the units of inner layers whose weights, in times out, are smallest. Of `ple` the
+    same on every level: a task's own experts by its gate, the shared ones by the gates of all tasks. Of `shared_bottom` the
+    units alone.
 
     Args:
         run: the run.
@@ -37,10 +41,18 @@ def pruned(run: Run, share: float) -> tuple[Recipe, dict[str, Tensor]]:
         assert isinstance(run.model.sharing, MMoE)
         keep = list(range(sharing.experts))
         if not isinstance(sharing.gate, DSelectK.Settings):
-            keep = _most_used(run, max(1, round(sharing.experts * (1 - share))))
+            use = _use(run)["experts"]
+            keep = _most(torch.stack([*use.values()]).sum(0), share)
         sizes = _sizes(sharing.expert, share)
         weights = _experts(run.model.sharing, weights, keep, sizes)
-        smaller: MMoE.Settings | SharedBottom.Settings = sharing.model_copy(update={"experts": len(keep), "expert": sizes})
+        smaller: Any = sharing.model_copy(update={"experts": len(keep), "expert": sizes})
+    elif isinstance(sharing, PLE.Settings):
+        weights = _levels(run, sharing, share)
+        changes = {
+            "task_experts": _left(sharing.task_experts, share),
+            "shared_experts": _left(sharing.shared_experts, share),
+        }
+        smaller = sharing.model_copy(update={**changes, "expert": _sizes(sharing.expert, share)})
     elif isinstance(sharing, SharedBottom.Settings):
         sizes = _sizes(sharing.layers, share)
         place, network = next((n, m) for n, m in run.model.sharing.named_modules() if isinstance(m, nn.Sequential))
@@ -48,8 +60,8 @@ def pruned(run: Run, share: float) -> tuple[Recipe, dict[str, Tensor]]:
         smaller = sharing.model_copy(update={"layers": sizes})
     else:
         raise RunError(
-            f"`--prune` should be given a run whose body is `mmoe` or `shared_bottom`, whose parts can be taken "
-            f"out one by one. Found `{sharing.kind}`. `--distil` makes any run smaller."
+            f"`--prune` should be given a run whose body is `mmoe`, `ple` or `shared_bottom`, whose parts can be "
+            f"taken out one by one. Found `{sharing.kind}`. `--distil` makes any run smaller."
         )
     model = run.recipe.model.model_copy(update={"sharing": smaller})
     return run.recipe.model_copy(update={"model": model}), weights
@@ -60,17 +72,26 @@ def _sizes(layers: list[int], share: float) -> list[int]:
     return [*(max(1, round(size * (1 - share))) for size in layers[:-1]), layers[-1]]
 
 
-def _most_used(run: Run, count: int) -> list[int]:
-    """Return the experts that tasks lean on most, in their order."""
-    total: Tensor | None = None
+def _left(count: int, share: float) -> int:
+    """Return how many of some experts stay."""
+    return max(1, round(count * (1 - share)))
+
+
+def _most(use: Tensor, share: float) -> list[int]:
+    """Return the experts that are leaned on most, in their order."""
+    return sorted(use.argsort(descending=True, stable=True)[: _left(len(use), share)].tolist())
+
+
+def _use(run: Run) -> dict[str, dict[str, Tensor]]:
+    """Return for each level how much each task leans on each expert, over its table's training rows."""
+    found: dict[str, dict[str, Tensor]] = {}
     for table in dict.fromkeys(task.table for task in run.layout.tasks.values()):
         rows = torch.cat([run.prepared.rows(n, "train") for n, task in run.layout.tasks.items() if task.table == table])
         some = torch.unique(rows)[:: max(1, len(rows) // _ROWS)][:_ROWS]
         if len(some):
-            for use in run.model.gates(gather(run.prepared, table, some)).get("experts", {}).values():
-                total = use.clone() if total is None else total + use
-    assert total is not None
-    return sorted(total.argsort(descending=True, stable=True)[:count].tolist())
+            for level, use in run.model.gates(gather(run.prepared, table, some)).items():
+                found.setdefault(level, {}).update(use)
+    return found
 
 
 def _experts(body: MMoE, weights: dict[str, Tensor], keep: list[int], sizes: list[int]) -> dict[str, Tensor]:
@@ -90,6 +111,33 @@ def _experts(body: MMoE, weights: dict[str, Tensor], keep: list[int], sizes: lis
         chosen = torch.tensor(keep)
         gates = [name for name in found if name.startswith("sharing.gate.") and ".linear." in name]
         found |= {name: found[name].index_select(0, chosen) for name in gates}
+    return found
+
+
+def _levels(run: Run, sharing: PLE.Settings, share: float) -> dict[str, Tensor]:
+    """Return weights with some experts of each level alone, and of each some units; gates lose the columns of the others."""
+    assert isinstance(run.model.sharing, PLE)
+    weights, tasks = run.model.state_dict(), run.model.names
+    found = {name: tensor for name, tensor in weights.items() if not name.startswith("sharing.levels.")}
+    own, sizes = sharing.task_experts, _sizes(sharing.expert, share)
+    for number, use in enumerate(_use(run).values()):
+        level, before = run.model.sharing.levels[number], f"sharing.levels.{number}."
+        common = _most(torch.stack([gate[own:] for gate in use.values()]).sum(0), share)
+        kept = [_most(use[task][:own] if task in use else torch.zeros(own), share) for task in tasks]
+        groups = [(f"{before}shared_experts.", common), *((f"{before}task_experts.{t}.", k) for t, k in enumerate(kept))]
+        for group, keep in groups:
+            experts = level.get_submodule(group.removeprefix(before).rstrip("."))
+            for place, expert in enumerate(keep):
+                network = experts.get_submodule(str(expert))
+                assert isinstance(network, nn.Sequential)
+                found |= _units(network, f"{group}{place}.", sizes)
+        gates = {f"{before}task_gates.{t}.": [*k, *(own + expert for expert in common)] for t, k in enumerate(kept)}
+        every = [t * own + expert for t, k in enumerate(kept) for expert in k]
+        gates[f"{before}shared_gate."] = [*every, *(len(tasks) * own + expert for expert in common)]
+        for gate, keep in gates.items():
+            for name in (f"{gate}linear.weight", f"{gate}linear.bias"):
+                if name in weights:
+                    found[name] = weights[name].index_select(0, torch.tensor(keep))
     return found
 
 

@@ -71,11 +71,43 @@ def test_units_of_a_shared_bottom(films_run: Run) -> None:
     build_model(recipe, run.layout).load_state_dict(weights)
 
 
+@pytest.mark.parametrize("levels", [1, 2])
+def test_dead_experts_of_every_level(films_run: Run, levels: int) -> None:
+    from plait.data.batches import gather
+    from plait.export.prune import pruned
+    from plait.run.build import build_model
+
+    body = {"kind": "ple", "levels": levels, "shared_experts": 4, "task_experts": 2, "expert": [12, 8]}
+    run = _body(films_run, body)
+    sharing: Any = run.model.sharing
+    tasks = len(run.model.names)
+    with torch.no_grad():
+        for level in sharing.levels:
+            # Of each task another of its own experts is dead, and of the shared ones the first and the third.
+            for number, gate in enumerate(level.task_gates):
+                gate.linear.bias[[number % 2, 2, 4]] = -30.0
+            if level.shared_gate is not None:
+                dead = [2 * number + number % 2 for number in range(tasks)]
+                level.shared_gate.linear.bias[[*dead, 2 * tasks, 2 * tasks + 2]] = -30.0
+            for expert in [*level.shared_experts, *(one for own in level.task_experts for one in own)]:
+                expert[2].weight[:, ::2] = 0.0
+    recipe, weights = pruned(run, 0.5)
+    smaller: Any = recipe.model.sharing
+    assert (smaller.shared_experts, smaller.task_experts, smaller.expert) == (2, 1, [6, 8])
+    small = build_model(recipe, run.layout)
+    small.load_state_dict(weights)
+    batch = gather(run.prepared, "ratings", torch.arange(1, 50))
+    with torch.no_grad():
+        one, other = run.model.outputs(batch), small.eval().outputs(batch)
+    for name, said in one.items():
+        torch.testing.assert_close(other[name], said, atol=1e-5, rtol=1e-5)
+
+
 def test_other_bodies_are_refused(films_run: Run) -> None:
     from plait.export.prune import pruned
 
-    with pytest.raises(RunError, match="`--prune` should be given a run whose body is .* Found `ple`"):
-        pruned(_body(films_run, {"kind": "ple"}), 0.5)
+    with pytest.raises(RunError, match="`--prune` should be given a run whose body is .* Found `separate`"):
+        pruned(_body(films_run, {"kind": "separate"}), 0.5)
 
 
 def test_a_pupil_comes_nearer_to_its_teacher(experts_run: Run) -> None:
