@@ -158,6 +158,15 @@ class TestLimits:
             assert [found.result().status_code for found in waiting] == [200, 200, 200]
 
 
+def test_who_is_answered_at_the_end_is_told_that_the_connection_closes(
+    made: tuple[Worker, dict[str, str], io.StringIO],
+) -> None:
+    worker, _, _ = made
+    assert "connection" not in client_of(worker).get("/v2/health/live").headers
+    worker.app.end()
+    assert client_of(worker).get("/v2/health/live").headers["connection"] == "close"
+
+
 def test_secrets_leave_no_trace(made: tuple[Worker, dict[str, str], io.StringIO]) -> None:
     worker, keys, said = made
     client = client_of(worker)

@@ -74,6 +74,11 @@ class Door:
         self._log = log
         self._asking = Admission(limits.waiting)
         self._writing = Admission(limits.writing)
+        self._ending = False
+
+    def end(self) -> None:
+        """Tell everybody who is answered from now on that the connection is closed after it."""
+        self._ending = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -86,7 +91,10 @@ class Door:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 visit.status = message["status"]
-                message = {**message, "headers": [*message.get("headers", []), (b"x-request-id", visit.id.encode())]}
+                more = [(b"x-request-id", visit.id.encode())]
+                if self._ending:
+                    more.append((b"connection", b"close"))
+                message = {**message, "headers": [*message.get("headers", []), *more]}
             await send(message)
 
         try:

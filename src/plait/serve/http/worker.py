@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -37,7 +38,10 @@ from plait.serve.http.protocol import CarefulProtocol
 from plait.serve.http.switch import Answering, Switch
 from plait.serve.service import Service
 
-__all__ = ["Options", "Worker", "answer"]
+__all__ = ["Options", "Worker", "answer", "server_of"]
+
+_LULL: Final = 0.25
+"""Seconds in which callers leave before the address is given up."""
 
 _NEWS: Final = 0.2
 """Seconds until a worker looks again for items that others were told of."""
@@ -159,18 +163,8 @@ def _formulate(answering: Answering, formula: str) -> str:
     return answering.service.use(formula)
 
 
-def answer(worker: Worker, listener: socket.socket, address: str, ready: Callable[[str], None]) -> None:
-    """Answer until a signal asks to end; whoever comes while the model is loaded is told to come again.
-
-    Args:
-        worker: what answers.
-        listener: bound and listening.
-        address: where that is, as a URL.
-        ready: called once the model is in place, with a command that asks it something.
-
-    Raises:
-        PlaitError: the model cannot be loaded.
-    """
+def server_of(worker: Worker) -> uvicorn.Server:
+    """Return what reads requests off sockets and hands them to a worker."""
     config = uvicorn.Config(
         worker.app,
         http=CarefulProtocol,
@@ -185,7 +179,41 @@ def answer(worker: Worker, listener: socket.socket, address: str, ready: Callabl
         timeout_graceful_shutdown=worker.options.drain,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    server = uvicorn.Server(config)
+    return _Quiet(config, worker.app)
+
+
+@final
+class _Quiet(uvicorn.Server):
+    """Ends without losing a request that was sent before the end.
+
+    Whoever is answered is told that the connection closes, and whoever stands in the queue of the listening socket or has
+    written into an open connection is answered; only then is the address given up.
+    """
+
+    def __init__(self, config: uvicorn.Config, door: Door) -> None:
+        super().__init__(config)
+        self._door = door
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what has come so far, and end."""
+        self._door.end()
+        await asyncio.sleep(_LULL)
+        await super().shutdown(sockets)
+
+
+def answer(worker: Worker, listener: socket.socket, address: str, ready: Callable[[str], None]) -> None:
+    """Answer until a signal asks to end; whoever comes while the model is loaded is told to come again.
+
+    Args:
+        worker: what answers.
+        listener: bound and listening.
+        address: where that is, as a URL.
+        ready: called once the model is in place, with a command that asks it something.
+
+    Raises:
+        PlaitError: the model cannot be loaded.
+    """
+    server = server_of(worker)
     failed: list[BaseException] = []
 
     def load() -> None:
