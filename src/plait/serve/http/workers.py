@@ -118,6 +118,10 @@ class _Supervisor:
     def _stop(self) -> None:
         for process, _ in self._workers:
             process.terminate()
+        # Workers give up their copies; as long as this one is open, whoever connects would wait for nobody.
+        listener = self._arguments[-1]
+        assert isinstance(listener, socket.socket)
+        listener.close()
         end = time.monotonic() + self._options.drain + 5
         for process, _ in self._workers:
             process.join(max(0.1, end - time.monotonic()))

@@ -96,7 +96,7 @@ def test_recommend_always_answers(films_bundle: Bundle, faults: tuple[str, ...],
             said = " ".join(answer.degraded)
             assert ("rank: " in said) == bool({"ranker_hung", "model_missing"} & {*faults})
             assert ("retrieve: " in said) == bool({"index_missing", "model_missing"} & {*faults})
-            assert ("events: the store is locked" in said) == ("store_locked" in faults)
+            assert ("events: the store of events cannot be read" in said) == ("store_locked" in faults)
 
 
 def test_what_hangs_makes_only_the_first_wait(films_bundle: Bundle, release: threading.Event) -> None:
@@ -142,3 +142,14 @@ def test_an_answer_that_nobody_waits_for_is_not_gone_on_with() -> None:
     assert Crew().answer(work) == 1
     time.sleep(0.2)
     assert gone == ["next"]
+
+
+def test_whoever_has_nothing_to_do_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plait.serve.ask.crew._REST", 0.05)
+    crew = Crew()
+    names = [crew.answer(lambda _: threading.current_thread()) for _ in range(3)]
+    until = time.monotonic() + 10
+    while any(thread.is_alive() for thread in names) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not any(thread.is_alive() for thread in names)
+    assert [crew.answer(lambda _, n=n: n) for n in range(200)] == list(range(200)), "and others come"
