@@ -39,10 +39,10 @@ def export(run: Run, out: Path, options: Options | None = None) -> Serving:
     options = options or Options()
     if options.distil and options.prune:
         raise RecipeError("A run should be made smaller in one way: `--distil` or `--prune`. Found both. Leave one out.")
-    if not shape_of(run.layout).pairings and (options.int8 or options.distil or options.prune or options.compiled):
+    if not shape_of(run.layout).pairings and options.compiled:
         raise RecipeError(
-            "`--int8`, `--distil`, `--prune` and `--compiled` should be given a run that ranks items for users, since they "
-            "are measured by its requests. Found tasks about single rows. Export without them."
+            "`--compiled` should be given a run that ranks items for users, whose requests it is compiled for. Found tasks "
+            "about single rows. Export without it."
         )
     _make_room(out)
     part = out.with_name(out.name + ".part")
@@ -73,7 +73,7 @@ def export_command(folder: Path, out: Path, options: Options) -> tuple[list[str]
         f"{out}: {graphs}; {tables} encoded once; {size / 1e6:,.1f} MB beside the run",
         f"scores as the run's: at most {serving.difference:.1e} apart on real rows{_of_what(options)}",
     ]
-    lines += ["", *table(serving.compared)] if serving.compared else []
+    lines += ["", *table(serving.compared, "items" if serving.keys else "rows")] if serving.compared else []
     return lines, {"out": str(out), "bytes": size, **serving.model_dump(mode="json", exclude={"graphs"})}
 
 
@@ -95,7 +95,7 @@ def _written(run: Run, folder: Path, scratch: Path, options: Options) -> Serving
     finish(folder, serving)
     exact = beside.add(name, folder)
     if options.int8:
-        serving = quantise(folder, serving, exact)
+        serving = quantise(folder, serving, exact, source)
         beside.add("int8" if name == "fp32" else f"{name} int8", folder)
     if len(beside) > 1:
         serving = serving.model_copy(update={"compared": beside.compared()})

@@ -8,11 +8,11 @@ from typing import final
 from safetensors.numpy import save_file
 
 from plait.errors import RunError
-from plait.export.backend import Backend
 from plait.export.bundle import load_bundle
 from plait.export.int8 import quantise_graph, quantise_tensors
 from plait.export.onnx_backend import OnnxBackend
 from plait.export.quality import compared, requests
+from plait.export.row_quality import compared_rows, fed_rows
 from plait.export.serving import Compared, Serving
 from plait.export.store import read_tensors
 from plait.export.write import finish
@@ -21,13 +21,14 @@ from plait.run.run import Run
 __all__ = ["Beside", "bytes_of", "check_loss", "quantise", "table"]
 
 
-def quantise(folder: Path, serving: Serving, exact: OnnxBackend) -> Serving:
+def quantise(folder: Path, serving: Serving, exact: OnnxBackend, run: Run) -> Serving:
     """Turn a bundle's graphs and vectors into whole numbers of 8 bits.
 
     Args:
         folder: the bundle; its files are written over.
         serving: what it says of itself.
         exact: scores as the bundle did before.
+        run: the run inside it.
     """
     files = dict.fromkeys([*(t.file for t in serving.tables.values()), *(h.file for h in serving.histories.values())])
     own = {name for history in serving.histories.values() for name in (history.items, history.spans)}
@@ -36,9 +37,9 @@ def quantise(folder: Path, serving: Serving, exact: OnnxBackend) -> Serving:
         kept = {key: tensor for key, tensor in tensors.items() if key in own}
         save_file({**quantise_tensors({k: t for k, t in tensors.items() if k not in own}), **kept}, folder / name)
         (folder / name).chmod(0o644)
-    graphs = {}
+    graphs, of_rows = {}, fed_rows(run, exact)
     for name, graph in serving.graphs.items():
-        fed = [exact.fed(name, asker, items) for asker, items in requests(exact)]
+        fed = of_rows[name] if name in of_rows else [exact.fed(name, asker, items) for asker, items in requests(exact)]
         quantise_graph(folder / graph.file, fed)
         for beside in graph.data:
             (folder / beside).unlink()
@@ -58,7 +59,7 @@ class Beside:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._backends: dict[str, Backend] = {}
+        self._backends: dict[str, OnnxBackend] = {}
         self._sizes: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -73,7 +74,9 @@ class Beside:
 
     def compared(self) -> list[Compared]:
         """Measure all of them."""
-        return compared(self._run, self._backends, self._sizes)
+        if next(iter(self._backends.values())).shape.pairings:
+            return compared(self._run, self._backends, self._sizes)
+        return compared_rows(self._run, self._backends, self._sizes)
 
 
 def bytes_of(folder: Path, serving: Serving) -> int:
@@ -107,10 +110,15 @@ def check_loss(found: list[Compared], most: float) -> None:
         )
 
 
-def table(found: list[Compared]) -> list[str]:
-    """Write a comparison for people."""
+def table(found: list[Compared], asked: str = "items") -> list[str]:
+    """Write a comparison for people.
+
+    Args:
+        found: the exact bundle first.
+        asked: what a request asks for.
+    """
     tasks = list(found[0].quality) if found else []
-    head = ["", "size", f"{found[0].candidates} items", *(f"{task} ({found[0].quality[task].metric})" for task in tasks)]
+    head = ["", "size", f"{found[0].candidates} {asked}", *(f"{task} ({found[0].quality[task].metric})" for task in tasks)]
     rows = [head] if found else []
     for known in found:
         cells = [known.name, f"{known.bytes / 1e6:.2f} MB", f"{known.milliseconds:.2f} ms"]

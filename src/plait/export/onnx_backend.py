@@ -142,15 +142,20 @@ class OnnxBackend(Backend):
         Raises:
             RunError: the bundle has no graph for the table.
         """
+        fed = self.fed_rows(table, columns, rows)
+        graph = self.serving.graphs[graph_name(table)]
+        found = self._sessions[graph_name(table)].run([output.task for output in graph.outputs], fed)
+        return {output.task: torch.from_numpy(said) for output, said in zip(graph.outputs, found, strict=True)}
+
+    def fed_rows(self, table: str, columns: Columns, rows: Int[Tensor, "B"]) -> dict[str, Any]:
+        """Return what the graph of a table is fed; see `rows`."""
         graph = self.serving.graphs.get(graph_name(table))
         if graph is None:
             reason = self.serving.left_out.get(table, "users and items meet in these data, and `rank` scores them")
             raise RunError(f"A bundle should have a graph for `{table}` to score its rows. Found none: {reason}.")
         layout = columns.layout
         keys = {key: columns.matrix[:, layout.keys[key]].index_select(0, rows).long().numpy() for key in layout.targets}
-        fed = self._state.feeding.feed(graph.inputs, keys, {}) | own_inputs(graph.inputs, columns, rows)
-        found = self._sessions[graph_name(table)].run([output.task for output in graph.outputs], fed)
-        return {output.task: torch.from_numpy(said) for output, said in zip(graph.outputs, found, strict=True)}
+        return self._state.feeding.feed(graph.inputs, keys, {}) | own_inputs(graph.inputs, columns, rows)
 
     def _ran(self, name: str, asker: Asker, keys: dict[str, npt.NDArray[np.int64]]) -> dict[str, Tensor]:
         graph = self.serving.graphs[name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Final
@@ -19,7 +21,7 @@ from plait.run.content import metric_of
 from plait.run.run import Run
 from plait.tasks.base import Head, TwoTower
 
-__all__ = ["compared", "outcomes", "requests"]
+__all__ = ["compared", "compared_by", "labelled", "outcomes", "requests", "some"]
 
 _EXAMPLES: Final = 3_000
 _CANDIDATES: Final = 200
@@ -28,7 +30,7 @@ _TURNS: Final = 3
 _ALIKE: Final = 1e-5
 
 
-def compared(run: Run, backends: dict[str, Backend], sizes: dict[str, int]) -> list[Compared]:
+def compared(run: Run, backends: Mapping[str, Backend], sizes: Mapping[str, int]) -> list[Compared]:
     """Set backends side by side: size, time of a request, and every task's metric on test examples.
 
     Args:
@@ -36,15 +38,36 @@ def compared(run: Run, backends: dict[str, Backend], sizes: dict[str, int]) -> l
         backends: name -> backend; the first is what the others are compared with.
         sizes: name -> bytes of its graphs and stored tensors.
     """
-    times = _times(backends)
+    first = next(iter(backends.values()))
+    asked = requests(first)
+    times = {name: [partial(_ask, backend, *one) for one in asked] for name, backend in backends.items()}
     measured = {name: outcomes(run, backend) for name, backend in backends.items()}
-    exact = next(iter(measured.values()))
+    return compared_by(run, measured, sizes, times, min(_CANDIDATES, first.items))
+
+
+def compared_by(
+    run: Run,
+    measured: Mapping[str, Mapping[str, Outcome]],
+    sizes: Mapping[str, int],
+    requests: Mapping[str, Sequence[Callable[[], object]]],
+    candidates: int,
+) -> list[Compared]:
+    """Set what several forms of a model say side by side.
+
+    Args:
+        run: the run.
+        measured: form -> task -> what it says of test examples; the first form is what the others are compared with.
+        sizes: form -> bytes.
+        requests: form -> requests to be timed.
+        candidates: how many items or rows a request asks for.
+    """
+    exact, times = next(iter(measured.values())), _times(requests)
     return [
         Compared(
             name=name,
             bytes=sizes[name],
             milliseconds=times[name],
-            candidates=min(_CANDIDATES, next(iter(backends.values())).items),
+            candidates=candidates,
             quality={task: _quality(run, task, found[task], exact[task]) for task in exact},
         )
         for name, found in measured.items()
@@ -75,7 +98,7 @@ def outcomes(run: Run, backend: Backend, most: int = _EXAMPLES) -> dict[str, Out
     pairing = backend.pairing()
     columns = run.prepared.tables[pairing.table]
     names = [*pairing.tasks, *([pairing.retrieval] if pairing.retrieval is not None else [])]
-    rows = {name: _some(run.prepared.rows(name, "test"), most) for name in names}
+    rows = {name: some(run.prepared.rows(name, "test"), most) for name in names}
     said: dict[int, dict[str, Tensor]] = {}
     for row in sorted({row for name in pairing.tasks for row in rows[name].tolist()}):
         item = columns.matrix[row, columns.layout.keys[pairing.item_key]].long()[None]
@@ -86,13 +109,14 @@ def outcomes(run: Run, backend: Backend, most: int = _EXAMPLES) -> dict[str, Out
             head = run.model.head(name)
             scores = torch.cat([said[row][name] for row in rows[name].tolist()]).numpy()
             levels = head.levels if isinstance(head, Head) else ()
-            found[name] = Outcome(scores, *_labels(run, columns, name, rows[name]), levels=levels)
+            found[name] = Outcome(scores, *labelled(run, columns, name, rows[name]), levels=levels)
     if pairing.retrieval is not None and len(rows[pairing.retrieval]):
         found[pairing.retrieval] = _ranked(run, backend, pairing, columns, rows[pairing.retrieval])
     return found
 
 
-def _some(rows: Tensor, most: int) -> Tensor:
+def some(rows: Tensor, most: int = _EXAMPLES) -> Tensor:
+    """Return some rows at even distances."""
     return rows if len(rows) <= most else rows[torch.linspace(0, len(rows) - 1, most).long()]
 
 
@@ -108,7 +132,7 @@ def _asker(run: Run, backend: Backend, pairing: Pairing, row: int) -> Asker:
     return Asker(user, tuple(events.items[start:end].tolist()))
 
 
-def _labels(run: Run, columns: Columns, name: str, rows: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def labelled(run: Run, columns: Columns, name: str, rows: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return labels, weights and units of examples."""
     key = run.layout.tasks[name].group_key
     unit = np.empty(0, dtype=np.int64)
@@ -136,7 +160,7 @@ def _ranked(run: Run, backend: Backend, pairing: Pairing, columns: Columns, rows
         above = int((scores > scores[item] + _ALIKE).sum())
         equal = int(((scores - scores[item]).abs() <= _ALIKE).sum())
         ranks.append(above + (equal - 1) // 2 + 1 if item > 0 else 0)
-    labels, weight, unit = _labels(run, columns, pairing.retrieval, rows)
+    labels, weight, unit = labelled(run, columns, pairing.retrieval, rows)
     known = np.array(ranks, dtype=np.int64)
     return Outcome(np.empty((len(rows), 0)), labels, weight, unit, known, torch.stack(tops).numpy(), len(places) - 1)
 
@@ -151,17 +175,17 @@ def _quality(run: Run, task: str, found: Outcome, exact: Outcome) -> Quality:
     )
 
 
-def _times(backends: dict[str, Backend]) -> dict[str, float]:
-    """Return the median time of a request in milliseconds; backends take turns, so that a busy machine slows all alike."""
-    asked = requests(next(iter(backends.values())))
-    found: dict[str, list[float]] = {name: [] for name in backends}
+def _ask(backend: Backend, asker: Asker, items: Tensor) -> object:
+    return backend.rank(asker, items) if backend.columns else backend.query(asker)
+
+
+def _times(requests: Mapping[str, Sequence[Callable[[], object]]]) -> dict[str, float]:
+    """Return the median time of a request in milliseconds; forms take turns, so that a busy machine slows all alike."""
+    found: dict[str, list[float]] = {name: [] for name in requests}
     for _ in range(_TURNS):
-        for name, backend in backends.items():
-            for asker, items in asked:
+        for name, asked in requests.items():
+            for ask in asked:
                 start = perf_counter()
-                if backend.columns:
-                    backend.rank(asker, items)
-                else:
-                    backend.query(asker)
+                ask()
                 found[name].append(perf_counter() - start)
     return {name: 1_000 * median(times) for name, times in found.items()}

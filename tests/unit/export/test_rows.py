@@ -87,7 +87,44 @@ def test_new_rows_are_scored_as_the_run_scores_them(offers_run: Run, offers: Pat
         np.testing.assert_allclose(said["kind"][:, place], meant[f"kind.{name}"].to_numpy(), atol=1e-5)
 
 
-def test_nobody_is_ranked_and_nothing_made_smaller(offers_run: Run, offers: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("smaller", "names"),
+    [
+        ("int8", ["fp32", "int8"]),
+        ("prune", ["run", "pruned", "pruned int8"]),
+        pytest.param("distil", ["run", "distilled", "distilled int8"], marks=pytest.mark.soak),
+    ],
+)
+def test_a_smaller_bundle_of_rows(offers_run: Run, offers: Path, tmp_path: Path, smaller: str, names: list[str]) -> None:
+    import onnx
+
+    from plait.export.bundle import load_bundle
+    from plait.export.command import export
+    from plait.export.compress import bytes_of
+    from plait.export.options import Options
+    from plait.measure import quick
+
+    prune, distil = 0.5 if smaller == "prune" else 0.0, smaller == "distil"
+    serving = export(offers_run, tmp_path / "bundle", Options(int8=True, prune=prune, distil=distil, loss=1.0))
+    assert [known.name for known in serving.compared] == names
+    assert set(serving.compared[0].quality) == {"sold", "kind"}
+    assert all(known.milliseconds > 0 and known.candidates == 200 for known in serving.compared)
+    nodes = [node.op_type for node in onnx.load(str(tmp_path / "bundle" / "rows-offers.onnx")).graph.node]
+    assert "MatMulInteger" in nodes and "DynamicQuantizeLinear" not in nodes
+    small, exact = load_bundle(tmp_path / "bundle"), load_bundle(offers).backend
+    assert small.backend.serving.precision == "int8"  # type: ignore[attr-defined]
+    assert serving.compared[-1].bytes == bytes_of(tmp_path / "bundle", small.backend.serving)  # type: ignore[attr-defined]
+    if smaller == "int8":
+        columns, rows = offers_run.prepared.tables["offers"], offers_run.prepared.rows("sold", "test")
+        said, meant = (one.rows("offers", columns, rows)["sold"] for one in (small.backend, exact))  # type: ignore[attr-defined]
+        # A row beyond what training rows hold is read as the farthest of them, so only most rows are near.
+        assert 0 < float((said - meant).abs().mean()) < 0.01
+        quality = serving.compared[0].quality["sold"]
+        right = quick("binary", offers_run.scorer.outcomes("test")["sold"], quality.metric)
+        assert quality.value == pytest.approx(right, abs=1e-4), "what the report says of the same rows"
+
+
+def test_nobody_is_ranked_and_nothing_compiled(offers_run: Run, offers: Path, tmp_path: Path) -> None:
     from plait.export.backend import Asker
     from plait.export.bundle import load_bundle
     from plait.export.command import export
@@ -98,5 +135,5 @@ def test_nobody_is_ranked_and_nothing_made_smaller(offers_run: Run, offers: Path
         backend.rank(Asker(0), torch.tensor([1]))
     with pytest.raises(RunError, match="should have a graph for `shops` to score its rows. Found none"):
         backend.rows("shops", offers_run.prepared.tables["shops"], torch.tensor([1]))  # type: ignore[attr-defined]
-    with pytest.raises(RecipeError, match="should be given a run that ranks items for users.* Found tasks"):
-        export(offers_run, tmp_path / "bundle", Options(int8=True))
+    with pytest.raises(RecipeError, match="`--compiled` should be given a run that ranks items for users.* Found tasks"):
+        export(offers_run, tmp_path / "bundle", Options(compiled=True))
