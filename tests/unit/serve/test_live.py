@@ -258,3 +258,21 @@ def test_a_half_written_line_is_left_for_later(tmp_path: Path) -> None:
         file.write(b'"c"}]\n')
     assert follower.catch_up() == 1
     assert (known, follower.catch_up()) == (["a", "七", "c"], 0)
+
+
+def test_a_locked_store_refuses_feedback_and_holds_up_no_answer(worker: Worker, tmp_path: Path) -> None:
+    import sqlite3
+
+    client = client_of(worker)
+    event = {"key": "one", "user": "5", "item": "f/3 é", "kind": "click"}
+    other = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    refused = client.post("/v1/feedback", json=event)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"]
+    assert str(tmp_path) not in refused.text
+    shown = client.post("/v1/recommend", json={"user": "5", "count": 3})
+    assert (shown.status_code, len(shown.json()["items"])) == (200, 3)
+    other.execute("ROLLBACK")
+    other.close()
+    assert client.post("/v1/feedback", json=event).json()["repeated"] is False, "nothing of it was kept before"
