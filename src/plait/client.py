@@ -25,6 +25,7 @@ from plait.serve.ask.questions import (
     Bid,
     ExplainAsked,
     FeedbackAsked,
+    HistoryAsked,
     ItemsAsked,
     ProfileAsked,
     Range,
@@ -43,6 +44,7 @@ __all__ = [
     "Client",
     "ExplainAsked",
     "FeedbackAsked",
+    "HistoryAsked",
     "ItemsAsked",
     "ProfileAsked",
     "Range",
@@ -123,6 +125,10 @@ class Client:
     def profile(self, asked: ProfileAsked) -> a.Profile:
         """Ask what is known of a user."""
         return self._ask("profile", asked, a.Profile)
+
+    def history(self, asked: HistoryAsked) -> a.History:
+        """What a user did, the newest first."""
+        return self._ask("history", asked, a.History)
 
     def analyse(self, asked: AnalyseAsked) -> a.Analysed:
         """Ask what the text tasks say of texts."""

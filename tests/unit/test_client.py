@@ -86,3 +86,13 @@ def test_new_items_are_not_sent_twice() -> None:
         service.client().add_items(ItemsAsked(rows=[{"movie_id": 1}]))
     assert caught.value.status is None
     assert len(service.asked) == 1
+
+
+def test_everything_a_service_answers_can_be_asked() -> None:
+    from inspect import isfunction, signature
+
+    from plait.serve.service import Service as Answering
+
+    asked = {name for name, one in vars(Answering).items() if isfunction(one) and "asked" in signature(one).parameters}
+    assert len(asked) >= 12
+    assert asked <= set(vars(Client))
