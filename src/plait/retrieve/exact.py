@@ -60,7 +60,7 @@ class Exact(Search):
             scores = scores.masked_fill(~self._shown(start, stop, size, excluded, allowed), -torch.inf)
             numbers = torch.arange(start, stop).expand(size, -1)
             both, all_rows = torch.cat([best, scores], dim=1), torch.cat([rows, numbers], dim=1)
-            order = _strict(both).topk(count, dim=1).indices
+            order = _best(both, count)
             best, rows = both.gather(1, order), all_rows.gather(1, order)
         return Found(rows.masked_fill(best == -torch.inf, 0), best)
 
@@ -85,6 +85,20 @@ class Exact(Search):
             inside = rows[(rows >= start) & (rows < stop)].long()
             shown[i, inside - start] = False
         return shown
+
+
+def _best(scores: Float[Tensor, "B n"], count: int) -> Int[Tensor, "B k"]:
+    """Return the places of the largest scores, of equal ones the earlier first.
+
+    `topk` promises no order among equal scores. Where none stand across the border of the best, only these have to be put in
+    order; else all.
+    """
+    if scores.shape[1] > count:
+        found = scores.topk(count + 1, dim=1)
+        if bool((found.values[:, count - 1] > found.values[:, count]).all()):
+            places = found.indices[:, :count].sort(dim=1).values
+            return places.gather(1, _strict(scores.gather(1, places)).argsort(dim=1, descending=True))
+    return _strict(scores).topk(count, dim=1).indices
 
 
 def _strict(scores: Float[Tensor, "B n"]) -> Int[Tensor, "B n"]:
