@@ -21,12 +21,13 @@ from bench.preparing import preparing
 from bench.processes import ROOT
 from bench.quality import quality
 from bench.recipes import generated_recipe
+from bench.recommending import recommending
 from bench.serving import serving
 from bench.tables import generated
 from bench.throughput import throughput
 from bench.tuning import tuning
 
-PARTS = ("throughput", "quality", "preparing", "pieces", "balancing", "encoding", "tuning", "serving")
+PARTS = ("throughput", "quality", "preparing", "pieces", "balancing", "encoding", "tuning", "serving", "recommending")
 
 
 def main() -> None:
@@ -43,7 +44,7 @@ def main() -> None:
     found |= {"machine": machine.describe(), "date": datetime.datetime.now(datetime.UTC).date().isoformat()}
     found["command"] = "python -m bench " + " ".join(sys.argv[1:])
     # Serving is measured against itself, and on a busy machine the capacity would say less than what is known of it.
-    if asked.parts != ["serving"] or "capacity" not in found:
+    if not asked.parts or set(asked.parts) - {"serving", "recommending"} or "capacity" not in found:
         found["capacity"] = machine.capacity(plan.piece)
     print("machine:", found["machine"])
     print("GFLOP/s and GB/s:", {name: round(value) for name, value in found["capacity"].items()})
@@ -75,6 +76,8 @@ def _part(part: str, plan: Plan, found: dict[str, Any]) -> dict[str, Any]:
         return tuning(plan)
     if part == "serving":
         return serving(plan)
+    if part == "recommending":
+        return recommending(plan)
     torch.set_num_threads(plan.threads)
     recipe = generated_recipe(generated(plan.cache, plan.rows), batch=plan.batch)
     measured = {

@@ -34,6 +34,8 @@ def write_page(found: Mapping[str, Any], path: Path) -> None:
         lines += [*_tuning(found["tuning"]), ""]
     if found.get("serving"):
         lines += [*_serving(found["serving"]), ""]
+    if "recommending" in found:
+        lines += [*_recommending(found["recommending"]), ""]
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 
@@ -278,7 +280,8 @@ def _serving(part: Mapping[str, Any]) -> list[str]:
         "",
         "Films for a person by four tasks that share eight experts of 256 and 128 units, behind one FastAPI route, each in",
         "a process of its own with one thread, asked in turns by one caller who waits. `eager` is the run's own model in",
-        "PyTorch; `onnx` is what `plait export` writes, `onnx int8` with `--int8`. Milliseconds are of the whole request;",
+        "PyTorch; `onnx` is what `plait export` writes, `onnx int8` with `--int8`; the whole service is `/v1/rank` of",
+        "`plait serve`, which looks the user's history up and adds titles. Milliseconds are of the whole request;",
         "requests are counted by the processor time that the server used.",
         "",
         "| | p50 | p99 | ratio of p50 | requests/s of a core | ratio |",
@@ -290,6 +293,20 @@ def _serving(part: Mapping[str, Any]) -> list[str]:
         "| | size | p50 | " + " | ".join(names) + " |",
         "|---|---|---|" + "---|" * len(tasks),
         *costs,
+    ]
+
+
+def _recommending(part: Mapping[str, Any]) -> list[str]:
+    """Write how quick a list is among many items."""
+    refused = sum(count for status, count in part["statuses"].items() if status != "200")
+    asked = sum(part["statuses"].values())
+    return [
+        f"## Recommending among {part['items']:,} items",
+        "",
+        "`/v1/recommend` of one worker of `plait serve`: the user is placed, all items are compared, 200 are ranked by all",
+        f"tasks, ten are shown. Four callers who wait get {part['capacity']:.0f} answers a second. At {part['share']} of",
+        f"that, at random moments and counted from when a request was due, {asked:,} requests took p50",
+        f"{part['p50']:.1f} ms, p95 {part['p95']:.1f} ms, p99 {part['p99']:.1f} ms; {refused} were refused or failed.",
     ]
 
 
