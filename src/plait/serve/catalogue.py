@@ -143,20 +143,20 @@ class Catalogue:
         named: list[str] = [c for c in self._raw.column_names if c.lower() in _TITLE_COLUMNS]
         for column in [*named, *texts]:
             if column in self._raw.column_names and _is_text(self._raw[column].type):
-                longest: int = pc.max(pc.utf8_length(self._raw[column])).as_py() or 0
-                if longest <= _LONG:
+                usual = pc.quantile(pc.utf8_length(self._raw[column]), 0.9, interpolation="higher")[0].as_py() or 0
+                if usual <= _LONG:
                     return column
         return None
 
     def _title_of(self, row: int, values: dict[str, object]) -> str:
         value = values.get(self._title) if self._title is not None else None
-        return str(value) if value not in (None, "") else f"{singular(self.table).capitalize()} {self.id(row)}"
+        return _shortened(str(value)) if value not in (None, "") else f"{singular(self.table).capitalize()} {self.id(row)}"
 
     def _facts(self, values: dict[str, object]) -> list[Fact]:
         facts = []
         for column in self.columns:
             value = values[column]
-            if value is None or value == "" or value == []:
+            if value is None or value == "" or value == [] or value != value:
                 continue
             separator = self._separators.get(column)
             many = [_plain(part) for part in value] if isinstance(value, list) else []

@@ -88,6 +88,11 @@ class Service:
         return None if formula is None else formula.text
 
     @property
+    def items(self) -> int:
+        """How many items are offered, with those that were added since the run."""
+        return self._shop.offer.items.rows
+
+    @property
     def abilities(self) -> dict[str, bool]:
         """What can be asked of this model, as its recipe has the tasks for it."""
         pairs = bool(self.bundle.backend.shape.pairings)
@@ -239,6 +244,14 @@ class Service:
         stages = Stages()
         items = self.offer([dict(row) for row in asked.rows])
         return Added(model=self.version, took=stages.told(), items=items)
+
+    def newcomers(self, words: str = "") -> list[dict[str, object]]:
+        """Return what is known of items that were added since the run, the newest first: those with a text in them.
+
+        Args:
+            words: in the id, the title, or any other column, in any case; all of them where there are none.
+        """
+        return self._shop.offer.items.since(words) if self.bundle.backend.shape.pairings else []
 
     def offer(self, rows: list[dict[str, object]]) -> list[str]:
         """Offer new items from now on, and return their ids; see `add_items`."""

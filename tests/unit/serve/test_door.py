@@ -131,6 +131,39 @@ class TestGuard:
         assert answer.status_code == 403
 
 
+class TestRefusals:
+    def test_people_are_told_on_a_page_and_programs_in_json(self, made: tuple[Worker, dict[str, str], io.StringIO]) -> None:
+        worker, keys, _ = made
+        client = client_of(worker)
+        accept = {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "zh"}
+        origin = {**bearer(keys["write"]), "Origin": "http://evil.example"}
+        page = client.post("/playground", headers={**accept, **origin})
+        assert (page.status_code, page.headers["content-type"]) == (403, "text/html; charset=utf-8")
+        assert "只接受来自本站页面的修改" in page.text and '<html lang="zh-CN">' in page.text
+        part = client.post("/playground", headers={**accept, **origin, "HX-Request": "true"})
+        assert part.text.startswith('<p class="empty fault" role="alert">')
+        program = client.post("/v1/rank", headers={**accept, **origin})
+        assert "pages of this address only" in program.json()["error"]
+        unknown = client.get("/", headers=accept)
+        assert unknown.status_code == 401 and unknown.headers["www-authenticate"].startswith("Basic")
+
+    def test_who_may_read_may_ask_in_the_playground(self, made: tuple[Worker, dict[str, str], io.StringIO]) -> None:
+        worker, keys, _ = made
+        asked = client_of(worker).post("/playground", data={"search": "Film 7"}, headers=bearer(keys["read"]))
+        assert asked.status_code == 200
+
+    @pytest.mark.parametrize("path", ["/", "/users/5", "/tasks", "/v1/status", "/metrics", "/v2/health/ready", "/nothing"])
+    def test_the_head_alone_is_that_of_the_whole(self, made: tuple[Worker, dict[str, str], io.StringIO], path: str) -> None:
+        worker, keys, said = made
+        client, read = client_of(worker), bearer(keys["read"])
+        whole, head = client.get(path, headers=read), client.head(path, headers=read)
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        assert head.headers["content-type"] == whole.headers["content-type"]
+        assert "content-length" in head.headers
+        routes = [json.loads(line) for line in said.getvalue().splitlines()]
+        assert routes[-1]["method"] == "HEAD" and routes[-1]["route"] == routes[-2]["route"]
+
+
 class TestLimits:
     def test_a_large_body_is_not_read(self, made: tuple[Worker, dict[str, str], io.StringIO]) -> None:
         worker, keys, _ = made

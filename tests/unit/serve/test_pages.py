@@ -14,6 +14,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from support.app import app_of
+from support.pages import written
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -32,11 +33,6 @@ def client_of(run: Run, **more: Any) -> TestClient:
 @pytest.fixture(scope="module")
 def shop(films_run: Run) -> TestClient:
     return client_of(films_run)
-
-
-def written(page: str) -> list[float]:
-    """Return every number that a page marks as one."""
-    return [float(value) for value in re.findall(r'<data[^>]* value="([^"]+)"', page)]
 
 
 def numbers(data: object) -> list[float]:
@@ -90,7 +86,7 @@ class TestAgreement:
         asked = {"user": "5", "without": ["f/3 é"], "formula": "stars", "diversity": 0.5, "count": 6}
         said = shop.post("/v1/recommend", json=asked).json()
         page = shop.get("/inspect/list", params=asked).text
-        shown = re.findall(r'hx-get="/inspect/why\?user=5&amp;item=([^"]+)"', page)
+        shown = re.findall(r'hx-get="/inspect/why\?user=5&amp;item=([^"&]+)&', page)
         assert [html.unescape(name) for name in shown] == [quote_plus(item["item"]) for item in said["items"]]
         assert {item["score"] for item in said["items"]} <= set(written(page))
 
@@ -165,6 +161,45 @@ class TestInspector:
         assert "since training" in client.get("/users/40").text
         store.close()
 
+    def test_what_is_explained_is_the_list_that_is_shown(self, shop: TestClient) -> None:
+        asked = {"user": "5", "without": ["f/3 é"], "formula": "stars", "diversity": 0.9}
+        page = shop.get("/inspect/list", params=asked)
+        first = shop.post("/v1/recommend", json={**asked, "count": 18}).json()["items"][0]["item"]
+        said = shop.post("/v1/explain", json={**asked, "item": first}).json()
+        why = page.text[page.text.index('id="why"') :]
+        assert 'hx-swap-oob="true"' in why
+        assert [step["stage"] for step in said["moved"]][-2:] == ["stars", "diversity"]
+        assert said["moved"][-1]["place"] == 1
+        for step in said["moved"]:
+            assert step["stage"] in why
+        assert {cause["score"] for cause in said["why"].values()} <= set(written(why))
+        address = page.headers["HX-Replace-Url"]
+        assert address == "/users/5?without=f%2F3+%C3%A9&formula=stars&diversity=0.9"
+        assert written(shop.get(address).text)[-len(written(why)) :] == written(why), "loaded again it is the same"
+
+    def test_somebody_known_by_feedback_alone(self, films_run: Run, tmp_path: Path) -> None:
+        from plait.experiment import EventStore
+
+        store = EventStore(tmp_path / "events.db")
+        client = client_of(films_run, store=store)
+        assert client.get("/users/new%25one").status_code == 404
+        client.post("/v1/feedback", json={"user": "new%one", "item": "f/3 é", "kind": "click"})
+        page = client.get("/users/new%25one?count=3")
+        assert page.status_code == 200
+        assert "since training" in page.text
+        assert "back=%2Fusers%2Fnew%2525one%3Fcount%3D3" in page.text, "a choice of colours leads back to the same user"
+        assert 'href="/users/new%25one?item=' in page.text
+        store.close()
+
+    @pytest.mark.parametrize(
+        "address", ["/inspect/list?user=", "/inspect/why?user=&item=x", "/inspect/why?user=5&item=", "/users/" + "x" * 600]
+    )
+    def test_what_names_nobody_is_refused_in_a_sentence(self, shop: TestClient, address: str) -> None:
+        answer = shop.get(address, headers={"HX-Request": "true"})
+        assert answer.status_code in (404, 422)
+        assert 'role="alert"' in answer.text
+        assert shop.get("/inspect/list?user=5&without=").status_code == 200
+
     def test_somebody_with_a_past_and_somebody_without(self, shop: TestClient) -> None:
         assert "30 in all" in shop.get("/users/1").text
         assert "Nothing is known of what they did before" in shop.get("/users/40").text
@@ -226,6 +261,17 @@ class TestWords:
                     found.add(node.args[0].value)  # type: ignore[attr-defined]
         return found
 
+    @staticmethod
+    def refusals() -> set[str]:
+        """Return whatever is written in the files that say what goes wrong."""
+        import ast
+
+        from plait.serve.web.words import FOLDER
+
+        trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (FOLDER.parent / "http").glob("*.py")]
+        nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+        return {node.value for node in nodes if isinstance(node.value, str)}
+
     def test_every_sentence_is_there_in_chinese(self) -> None:
         from plait.serve.web.words import FOLDER
 
@@ -233,7 +279,7 @@ class TestWords:
         used = self.used()
         assert len(used) > 150
         assert used - set(words) == set(), "to be translated"
-        assert set(words) - used == set(), "no longer used"
+        assert set(words) - used - self.refusals() == set(), "no longer used"
 
     def test_what_is_put_in_is_put_in(self) -> None:
         from plait.serve.web.words import FOLDER
@@ -243,6 +289,19 @@ class TestWords:
             assert set(re.findall(r"%\(\w+\)s|%%", english)) == set(re.findall(r"%\(\w+\)s|%%", chinese)), english
             assert re.search("[\u4e00-\u9fff]", chinese), english
             assert not re.search("[\u4e00-\u9fff][,;:?!]", chinese), f"half a mark in {chinese}"
+
+
+def test_a_run_without_its_report_says_so(films_run: Run) -> None:
+    client = client_of(films_run)
+    report = films_run.folder / "report.html"
+    kept = report.rename(report.with_suffix(".kept"))
+    try:
+        answer = client.get("/report")
+    finally:
+        kept.rename(report)
+    assert answer.status_code == 404
+    assert "The folder of this run has no report.html" in answer.text
+    assert client.get("/report").status_code == 200
 
 
 class TestStatic:

@@ -18,7 +18,10 @@ def test_a_chance_is_never_a_certainty(value: float, text: str) -> None:
     assert percent(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.0, "0.00"), (-4.123, "-4.12"), (12.34, "12.3"), (1234.5, "1,234")])
+QUANTITIES = {0.0: "0.00", -4.123: "-4.12", 12.34: "12.3", 1234.5: "1,234", -2e300: "-2e+300", float("inf"): "–"}
+
+
+@pytest.mark.parametrize(("value", "text"), [*QUANTITIES.items(), (float("nan"), "–")])
 def test_quantities_keep_what_matters(value: float, text: str) -> None:
     assert number(value) == text
 

@@ -70,6 +70,8 @@ class Recommended(Answer):
     by: str
     """What the items are in order by: the formula, a task, or `popularity`."""
     items: list[Placed]
+    unknown: list[str] = Field(default_factory=list)
+    """Items that the question names and that do not exist."""
 
 
 class Ranked(Answer):

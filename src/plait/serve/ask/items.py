@@ -1,7 +1,7 @@
 """The items that are offered, as one state that never changes: their ids, titles, and the columns to choose by."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import Final, final
 
@@ -35,6 +35,7 @@ class Items:
 
     Attributes:
         rows: how many there are, without row 0.
+        given: how many of them were in the run.
         origin: the same for all states that grew from one: of two of them, the shorter is the beginning of the longer.
     """
 
@@ -54,6 +55,7 @@ class Items:
         self.titles = ["", *titles]
         self.origin: object = object() if before is None else before.origin
         known = 0 if before is None else before.rows
+        self.given: int = self.rows if before is None else before.given
         self.row_of: dict[str, int] = {} if before is None else dict(before.row_of)
         self.row_of.update({found: row for row, found in enumerate(ids[known:], start=known + 1)})
         self._separators = dict(separators)
@@ -83,6 +85,20 @@ class Items:
         named = next((c for c in ("title", "name", "label", "headline") if c in rows.column_names), None)
         titles = ids if named is None else [str(t or i) for t, i in zip(rows[named].to_pylist(), ids, strict=True)]
         return Items(self.name, table, [*self.ids[1:], *ids], [*self.titles[1:], *titles], self._separators, self)
+
+    def strangers(self, ids: Iterable[str]) -> list[str]:
+        """Return those of some ids that are no item, each once."""
+        return [name for name in dict.fromkeys(ids) if name not in self.row_of]
+
+    def since(self, words: str) -> list[dict[str, object]]:
+        """Return the rows behind the first state that hold a text, the newest first, with `id` and `title`."""
+        found = []
+        for place in range(self.rows, self.given, -1):
+            values = {} if self.table.num_rows < place else self.table.slice(place - 1, 1).to_pylist()[0]
+            told = {**values, "id": self.ids[place], "title": self.titles[place]}
+            if any(words.casefold() in str(value).casefold() for value in told.values()):
+                found.append(told)
+        return found
 
     def continues(self, other: "Items") -> bool:
         """Tell whether these are the items of another state, with some behind them or none."""

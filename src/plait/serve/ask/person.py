@@ -13,7 +13,7 @@ from plait.serve.ask.events import had
 from plait.serve.ask.shop import Offer, Shop
 from plait.serve.ask.stages import Stages
 
-__all__ = ["Person", "found", "recent"]
+__all__ = ["Person", "found", "recent", "window"]
 
 _SINCE: Final = 1_000
 
@@ -72,6 +72,16 @@ def _since(shop: Shop, offer: Offer, user: str, stages: Stages) -> list[int]:
     heard = stages.run("events", lambda: events.recent(user, _SINCE), shop.limits.events) or []
     rows = [offer.items.row_of.get(event.item, 0) for event in heard if had(event)]
     return [row for row in rows if row > 0]
+
+
+def window(shop: Shop, person: Person) -> list[int] | None:
+    """Return the items of a user's history that the model reads, oldest first; None where it reads no history."""
+    history = shop.backend.shape.history
+    if history is None:
+        return None
+    latest = person.asker.recent
+    last = shop.run.prepared.histories[history].last
+    return list(recent(shop, person.asker.row) if latest is None else latest)[-last:]
 
 
 def recent(shop: Shop, row: int) -> list[int]:

@@ -137,6 +137,14 @@ class ExplainAsked(_Asked):
 
     user: Id
     item: Id
+    formula: Words | None = None
+    """How the tasks' scores became one in the list that is explained."""
+    diversity: float = Field(default=0.0, ge=0, le=1)
+    """How much items that are alike fell in that list."""
+    without: list[Id] = Field(default_factory=list, max_length=1_000)
+    """Items that the user had, as if they had not."""
+    also: list[Id] = Field(default_factory=list, max_length=1_000)
+    """Items as if the user had had them just now, oldest first."""
 
 
 class Bid(_Asked):

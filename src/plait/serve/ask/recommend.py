@@ -50,6 +50,7 @@ def _made(shop: Shop, asked: RecommendAsked, stages: Stages) -> Recommended:
         known=person.known,
         by=by,
         items=items,
+        unknown=offer.items.strangers([*asked.exclude, *asked.without, *asked.also]),
     )
 
 

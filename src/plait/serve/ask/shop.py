@@ -1,5 +1,6 @@
 """What the questions about users and items are answered from: the model, the items as they are now, what people had."""
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Event, Lock, Thread
@@ -10,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from plait.errors import DataError, PlaitError, RecipeError
+from plait.errors import DataError, PlaitError, RecipeError, nearest
 from plait.export.bundle import Bundle
 from plait.export.pairs import Seen
 from plait.retrieve import Search, choose, worn
@@ -25,6 +26,7 @@ from plait.serve.catalogue import Catalogue
 __all__ = ["Offer", "Shop"]
 
 _FORMULAS: Final = 128
+_WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 
 
 @final
@@ -154,15 +156,30 @@ class Shop:
             return replace(offer, fault=str(error).splitlines()[0][:200] if str(error) else type(error).__name__)
 
 
+def _array(values: list[object], kind: pa.DataType | None) -> pa.Array:
+    """Lay values in a column; whole numbers may come as words, as ids do everywhere else, and are never cut."""
+    if kind is None or not pa.types.is_integer(kind):
+        return pa.array(values, kind)
+    whole = [int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value for value in values]
+    broken = next((value for value in whole if isinstance(value, float) and not value.is_integer()), None)
+    if broken is not None:
+        raise ValueError(f"{broken} is not whole")
+    return pa.array(whole, kind)
+
+
 def _table(rows: list[dict[str, object]], like: pa.Table) -> pa.Table:
     """Lay rows in columns, of the types of a table where it has them."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
+    known = list(like.column_names)
+    strange = next((name for name in columns if known and name not in known), None)
+    if strange is not None:
+        raise DataError(f"New rows should have columns of the others: {known}. Found `{strange}`.{nearest(strange, known)}")
     found = {}
     for name in columns:
         values = [row.get(name) for row in rows]
         kind = like.schema.field(name).type if name in like.column_names else None
         try:
-            found[name] = pa.array(values, kind)
+            found[name] = _array(values, kind)
         except (pa.ArrowException, TypeError, OverflowError, ValueError) as error:
             if kind is not None and pa.types.is_string(kind):
                 found[name] = pa.array([None if value is None else str(value) for value in values], kind)

@@ -8,9 +8,11 @@ from plait.export.backend import Asker
 from plait.serve.ask.answers import Because, Explained, Moved
 from plait.serve.ask.causes import causes
 from plait.serve.ask.choice import candidates
-from plait.serve.ask.person import Person, found
+from plait.serve.ask.diversity import spread
+from plait.serve.ask.formula import Formula
+from plait.serve.ask.person import Person, found, window
 from plait.serve.ask.placing import told
-from plait.serve.ask.questions import ExplainAsked
+from plait.serve.ask.questions import ExplainAsked, RecommendAsked
 from plait.serve.ask.recommend import ordered
 from plait.serve.ask.shop import Offer, Shop
 from plait.serve.ask.similar import row_named
@@ -34,7 +36,10 @@ def explain(shop: Shop, asked: ExplainAsked) -> Explained:
 def _made(shop: Shop, asked: ExplainAsked, stages: Stages) -> Explained:
     offer = shop.offer
     row = row_named(offer, asked.item)
-    person = found(shop, offer, asked.user, stages)
+    formula = shop.chosen(asked.formula)
+    person = found(shop, offer, asked.user, stages, asked.without, asked.also)
+    if not person.known and asked.formula is None:
+        formula = None
     outputs = stages.need("rank", lambda: shop.backend.rank(person.asker, torch.tensor([row])), shop.limits.rank)
     return Explained(
         model=shop.backend.version,
@@ -47,15 +52,22 @@ def _made(shop: Shop, asked: ExplainAsked, stages: Stages) -> Explained:
         seen=bool((person.seen == row).any()),
         tasks=told(shop, outputs, 1)[0],
         because=_because(shop, offer, person, row, stages),
-        moved=_moved(shop, offer, person, row, stages),
+        moved=_moved(shop, offer, person, row, formula, asked.diversity, stages),
         why=stages.run("why", lambda: causes(shop, offer, person, row), shop.limits.why) or {},
     )
 
 
 def _because(shop: Shop, offer: Offer, person: Person, row: int, stages: Stages) -> list[Because]:
-    """Return the items of the user's history that are most like it, and what the tasks say without each of them."""
-    recent = list(dict.fromkeys(person.asker.recent if person.asker.recent is not None else person.seen.tolist()))
-    others = torch.tensor([other for other in recent if other != row], dtype=torch.int64)
+    """Return the items of the user's history that are most like it, and what the tasks say without each of them.
+
+    A model that reads the history reads the end of it; a model that does not is asked nothing without an item.
+    """
+    history = window(shop, person)
+    reads = history is not None
+    others = torch.tensor(
+        [other for other in dict.fromkeys(history if history is not None else person.seen.tolist()) if other != row],
+        dtype=torch.int64,
+    )
     if offer.places is None or len(others) == 0:
         return []
     places = torch.nn.functional.normalize(offer.places[torch.cat([torch.tensor([row]), others])], dim=1)
@@ -64,13 +76,17 @@ def _because(shop: Shop, offer: Offer, person: Person, row: int, stages: Stages)
     item = torch.tensor([row])
 
     def without(other: int) -> dict[str, float]:
-        kept = tuple(one for one in (person.asker.recent or person.seen.tolist()) if one != other)
+        kept = tuple(one for one in history or () if one != other)
         outputs = shop.backend.rank(Asker(person.asker.row, kept), item)
         return {
             task: float(shop.worth.single(task, output)[0]) for task, output in outputs.items() if task in shop.worth.names
         }
 
-    said = stages.run("counterfactual", lambda: [without(int(others[place])) for place in best], shop.limits.rank)
+    said = (
+        stages.run("counterfactual", lambda: [without(int(others[place])) for place in best], shop.limits.rank)
+        if reads
+        else None
+    )
     return [
         Because(
             item=offer.items.ids[int(others[place])],
@@ -82,7 +98,9 @@ def _because(shop: Shop, offer: Offer, person: Person, row: int, stages: Stages)
     ]
 
 
-def _moved(shop: Shop, offer: Offer, person: Person, row: int, stages: Stages) -> list[Moved]:
+def _moved(
+    shop: Shop, offer: Offer, person: Person, row: int, formula: Formula | None, diversity: float, stages: Stages
+) -> list[Moved]:
     """Return the item's place after each stage, from 1, among the candidates of a list."""
     shown = torch.ones(offer.items.rows + 1, dtype=torch.bool)
     shown[0] = False
@@ -91,13 +109,18 @@ def _moved(shop: Shop, offer: Offer, person: Person, row: int, stages: Stages) -
         shown[row] = True
     near = candidates(shop, offer, person, shown, shop.depth, stages)
     outputs = stages.run("rank", lambda: shop.backend.rank(person.asker, near.rows), shop.limits.rank)
-    scores, by = ordered(shop, offer, near, outputs, shop.formula if person.known else None, stages)
+    scores, by = ordered(shop, offer, near, outputs, formula, stages)
     found = near.rows == row
     moved = [Moved(stage="retrieve", place=_place(torch.arange(len(found), 0, -1), found), among=len(found))]
     for task, output in (outputs or {}).items():
         if task in shop.worth.names:
             moved.append(Moved(stage=task, place=_place(shop.worth.single(task, output), found), among=len(found)))
-    return [*moved, Moved(stage=by, place=_place(scores, found), among=len(found))]
+    moved.append(Moved(stage=by, place=_place(scores, found), among=len(found)))
+    if diversity:
+        asked = RecommendAsked.model_construct(count=len(found), diversity=diversity)
+        order = found[spread(offer, near.rows, scores, asked)]
+        moved.append(Moved(stage="diversity", place=_place(torch.arange(len(order), 0, -1), order), among=len(order)))
+    return moved
 
 
 def _place(scores: Tensor, found: Bool[Tensor, " C"]) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -12,10 +11,11 @@ from typing import Final, final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plait.serve.http.admission import Admission
-from plait.serve.http.bodies import Body, discard, too_large
+from plait.serve.http.bodies import Body, too_large
 from plait.serve.http.guard import LIVENESS, Guard, Refusal
 from plait.serve.http.logs import Log
 from plait.serve.http.metrics import Metrics
+from plait.serve.http.refusals import refuse
 
 __all__ = ["Door", "Limits"]
 
@@ -87,6 +87,8 @@ class Door:
             return
         visit = _Visit(secrets.token_hex(8), time.perf_counter())
         scope.setdefault("state", {})["id"] = visit.id
+        # Whoever asks for the head is answered as if for all of it, without the body.
+        inside = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -95,17 +97,19 @@ class Door:
                 if self._ending:
                     more.append((b"connection", b"close"))
                 message = {**message, "headers": [*message.get("headers", []), *more]}
+            elif inside is not scope:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
-            await self._let_in(visit, scope, receive, sending)
+            await self._let_in(visit, inside, receive, sending)
         except Exception as error:  # noqa: BLE001  whatever it is, it is answered, and told without its words
-            self._log.failure(visit.id, _route(scope), error)
+            self._log.failure(visit.id, _route(inside), error)
             if visit.status == 0:
                 text = f"Something went wrong here; it is not the question's fault. The log has it as {visit.id}."
-                await _refuse(Refusal(500, "failure", text), sending)
+                await refuse(Refusal(500, "failure", text), scope, sending)
         finally:
-            self._tell(visit, scope)
+            self._tell(visit, scope["method"], inside)
 
     async def _let_in(self, visit: _Visit, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -114,7 +118,7 @@ class Door:
         refusal = refusal or self._too_long(scope, headers)
         if refusal is not None:
             visit.why = refusal.why
-            await _refuse(refusal, send, receive if refusal.status == 413 else None)
+            await refuse(refusal, scope, send, receive if refusal.status == 413 else None)
             return
         scope["state"]["key"] = visit.key
         admission = self._lane(path)
@@ -124,7 +128,7 @@ class Door:
         if admission.full:
             visit.why = "full"
             text = "The service has as many requests as it can answer in time. Ask again in a second."
-            await _refuse(Refusal(429, "full", text), send)
+            await refuse(Refusal(429, "full", text), scope, send)
             return
         admission.inside += 1
         self._metrics.inside(1)
@@ -149,12 +153,12 @@ class Door:
             return Refusal(414, "address", f"An address should have at most {self._limits.address} bytes.")
         return None
 
-    def _tell(self, visit: _Visit, scope: Scope) -> None:
+    def _tell(self, visit: _Visit, asked: str, scope: Scope) -> None:
         seconds = time.perf_counter() - visit.started
         route = _route(scope)
         if visit.why:
             self._metrics.refused(visit.why)
-        method = scope["method"] if scope["method"] in ("GET", "POST", "HEAD") else "other"
+        method = asked if asked in ("GET", "POST", "HEAD") else "other"
         self._metrics.request(route, method, visit.status, seconds)
         self._log.request(
             id=visit.id,
@@ -170,20 +174,3 @@ class Door:
 def _route(scope: Scope) -> str:
     """Return the pattern of the path, in which ids are names."""
     return getattr(scope.get("route"), "path", None) or "none"
-
-
-async def _refuse(refusal: Refusal, send: Send, unread: Receive | None = None) -> None:
-    """Answer without the application; where a body is unread, its sender is heard out for a moment."""
-    body = json.dumps({"error": refusal.text}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if refusal.status == 429:
-        headers.append((b"retry-after", b"1"))
-    if refusal.status == 401:
-        headers.append((b"www-authenticate", b'Basic realm="plait", charset="UTF-8"'))
-    if unread is not None:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": unread is not None})
-    if unread is not None:
-        await discard(unread)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})

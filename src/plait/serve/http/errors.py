@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from plait.errors import PlaitError, StoreError
 from plait.serve.http.admission import Late
+from plait.serve.http.refusals import PROGRAMS
 from plait.serve.web.answers import html
 from plait.serve.web.look import look_of
 from plait.serve.web.renderer import Renderer
@@ -26,7 +27,7 @@ def add_errors(app: FastAPI, renderer: Renderer) -> None:
 
     def answer(request: Request, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
         text = text.encode("utf-8", "replace").decode()
-        if request.url.path.startswith(("/v1/", "/v2", "/health", "/metrics")):
+        if request.url.path.startswith(PROGRAMS):
             return JSONResponse({"error": text}, status, headers)
         look = look_of(request)
         template = "error_part.html" if look.part else "error.html"

@@ -17,6 +17,7 @@ __all__ = ["LIVENESS", "Guard", "Refusal", "is_loopback"]
 
 LIVENESS: Final = frozenset({"/v2/health/live"})
 _WRITES: Final = frozenset({"/v1/feedback", "/v1/items"})
+_ASKS: Final = ("/v1/", "/v2/", "/playground")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -49,7 +50,7 @@ def needed(method: str, path: str) -> Scope:
     """Return the scope a request needs; whatever is not known to read needs more."""
     if path.startswith("/v1/admin"):
         return "admin"
-    if path in _WRITES or (method not in _SAFE and not path.startswith(("/v1/", "/v2/"))):
+    if path in _WRITES or (method not in _SAFE and not path.startswith(_ASKS)):
         return "write"
     return "read"
 

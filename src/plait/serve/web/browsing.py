@@ -9,12 +9,16 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from plait.serve.ask.questions import SimilarAsked
 from plait.serve.http.questions import Count, Page, Part, Words, unknown
+from plait.serve.web.shown import cards_of, newcomers
 from plait.serve.web.views import Views
+from plait.serve.wire import ItemPage, Similar
 
 __all__ = ["add_browsing"]
 
 _SHOWN: Final = 18
+_ADDED: Final = 24
 _REPORT_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; font-src data:"
 )
@@ -32,6 +36,8 @@ def _add_lists(app: FastAPI, views: Views) -> None:
 
     @app.get("/report", include_in_schema=False)
     def report() -> Response:
+        if not (browse.run.folder / "report.html").is_file():
+            raise HTTPException(404, "The folder of this run has no report.html. Its figures are on the page of the tasks.")
         headers = {"Content-Security-Policy": _REPORT_POLICY}
         return FileResponse(browse.run.folder / "report.html", media_type="text/html", headers=headers)
 
@@ -47,9 +53,11 @@ def _add_lists(app: FastAPI, views: Views) -> None:
         found = browse.listing(table, q, page)
         if found is None:
             raise unknown(browse, None, table)
-        if found.found == 1 and q:
-            return RedirectResponse(views.renderer.link(found.cards[0]), 303)
-        return views.page(request, "browse.html", page=found)
+        added = newcomers(browse, views.service, q)[:_ADDED] if table == shape.items and page == 1 else []
+        one = [*added, *found.cards]
+        if q and len(one) == 1:
+            return RedirectResponse(views.renderer.link(one[0]), 303)
+        return views.page(request, "browse.html", page=found, added=added)
 
     @app.get("/tables/{table}", include_in_schema=False)
     def rows(request: Request, table: str, part: Part = "test", q: Words = "", page: Page = 1) -> Response:
@@ -69,7 +77,7 @@ def _add_rows(app: FastAPI, views: Views) -> None:
 
     @app.get("/rows/{table}/{name:path}", include_in_schema=False)
     def thing(request: Request, table: str, name: str, count: Count = _SHOWN) -> Response:
-        found = browse.item(table, name, count)
+        found = browse.item(table, name, count) or _newcomer(views, table, name, count)
         if found is None:
             raise unknown(browse, table or None, name)
         return views.page(request, "item.html", page=found)
@@ -82,3 +90,16 @@ def _add_rows(app: FastAPI, views: Views) -> None:
         if found is None:
             raise HTTPException(404, f"There is no picture of `{name}`.")
         return Response(found, media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
+
+
+def _newcomer(views: Views, table: str, name: str, count: int) -> ItemPage | None:
+    """Return the page of an item that was added since the run; None where there is none of that id."""
+    browse, service = views.browse, views.service
+    if table != browse.shape.items:
+        return None
+    card = next((card for card in newcomers(browse, service, name) if card.id == name), None)
+    if card is None:
+        return None
+    near = service.similar(SimilarAsked(item=name, count=count))
+    items = cards_of(browse, near.items)
+    return ItemPage(item=card, similar=Similar(item=card, by=near.by, among=service.items - 1, items=items))

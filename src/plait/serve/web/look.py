@@ -41,8 +41,10 @@ def look_of(request: Request) -> Look:
     chosen = request.cookies.get("plait_language", "")
     language = next((name for name in LANGUAGES if name == chosen), None) or _preferred(request)
     theme: Theme = next((name for name in _THEMES if name == request.cookies.get("plait_theme", "")), "system")
+    # As it was asked: decoded, a `%` of an id would be read as the mark of another letter.
+    path = request.scope.get("raw_path") or request.url.path.encode()
     query = request.url.query
-    here = request.url.path + (f"?{query}" if query else "")
+    here = path.decode("latin-1").partition("?")[0] + (f"?{query}" if query else "")
     return Look(language, theme, here, "hx-request" in request.headers)
 
 

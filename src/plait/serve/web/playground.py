@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, final
+from typing import Final, final
+from urllib.parse import parse_qsl
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError
 
@@ -20,7 +22,7 @@ from plait.serve.wire import Card
 
 __all__ = ["add_playground"]
 
-Typed = Annotated[str, Query(max_length=20_000)]
+_FIELDS: Final = 10
 
 
 @final
@@ -45,23 +47,28 @@ class Tried:
 
 def add_playground(app: FastAPI, views: Views) -> None:
     """Add the playground; without scripts each form leads to the whole page with its answer."""
-    able = views.service.abilities
+    ways = {"search": _search, "analyse": _analyse, "answer": _answer}
+
+    def drawn(request: Request, typed: Mapping[str, str]) -> Response:
+        base = f"{request.url.scheme}://{request.url.netloc}"
+        if "hx-request" in request.headers:
+            asked = next((name for name in ways if name in typed), "search")
+            part = ways[asked](views, typed.get(asked, ""), base)
+            return views.page(request, "playground_part.html", name=asked, tried=part)
+        tried = {name: way(views, typed.get(name, ""), base) for name, way in ways.items()}
+        able = views.service.abilities
+        return views.page(request, "playground.html", tried=tried, able=able, example=_example(views))
 
     @app.get("/playground", include_in_schema=False)
-    async def playground(request: Request, search: Typed = "", analyse: Typed = "", answer: Typed = "") -> Response:
-        def work() -> Response:
-            base = f"{request.url.scheme}://{request.url.netloc}"
-            tried = {
-                "search": _search(views, search, base),
-                "analyse": _analyse(views, analyse, base),
-                "answer": _answer(views, answer, base),
-            }
-            asked = next((name for name in ("search", "analyse", "answer") if name in request.query_params), "search")
-            if "hx-request" in request.headers:
-                return views.page(request, "playground_part.html", name=asked, tried=tried[asked])
-            return views.page(request, "playground.html", tried=tried, able=able, example=_example(views))
+    async def playground(request: Request) -> Response:
+        return await views.asked(lambda: drawn(request, request.query_params))
 
-        return await views.asked(work)
+    @app.post("/playground", include_in_schema=False)
+    async def asked(request: Request) -> Response:
+        # A text is longer than an address may be.
+        body = (await request.body()).decode("utf-8", "replace")
+        typed = dict(parse_qsl(body, keep_blank_values=True)[:_FIELDS])
+        return await views.asked(lambda: drawn(request, typed))
 
 
 def _search(views: Views, words: str, base: str) -> Tried:

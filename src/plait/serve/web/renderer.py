@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
+from math import isfinite
 from typing import Final, final
 from urllib.parse import quote, urlencode
 from zlib import crc32
@@ -17,9 +18,10 @@ from plait.serve.web.static import asset
 from plait.serve.web.words import FOLDER, translated
 from plait.serve.wire import Card, Fact, Prediction
 
-__all__ = ["Renderer", "number", "percent", "said"]
+__all__ = ["Renderer", "asking", "number", "page_of", "percent", "said"]
 
 _LIKELY: Final = 0.3
+_HUGE: Final = 1e15
 
 
 def percent(value: float) -> str:
@@ -32,6 +34,8 @@ def percent(value: float) -> str:
 def number(value: float) -> str:
     """Write a quantity with about three digits that matter."""
     size = abs(value)
+    if not size < _HUGE:
+        return f"{value:.3g}" if isfinite(value) else "–"
     if size >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if size >= 10 else f"{value:.2f}"
@@ -124,6 +128,7 @@ class Renderer:
             "shape": shape,
             "recipe": self._recipe,
             "address": _address,
+            "asking": asking,
             "asset": asset,
             "pictured": pictured,
             "say": say,
@@ -134,14 +139,24 @@ class Renderer:
         """Return where a card leads."""
         name = quote(card.id, safe="")
         if card.table == self._shape.users:
-            return f"/users/{name}"
+            return page_of(card.id)
         return f"/items/{name}" if card.table == self._shape.items else f"/rows/{quote(card.table, safe='')}/{name}"
 
 
-def _address(path: str, **query: str | int) -> str:
-    """Return a path with those parts of a query that are not empty."""
-    kept = {name: value for name, value in query.items() if value not in ("", None)}
-    return f"{quote(path)}?{urlencode(kept)}" if kept else quote(path)
+def page_of(user: str) -> str:
+    """Return the path of a user's page."""
+    return f"/users/{quote(user, safe='')}"
+
+
+def asking(path: str, **query: object) -> str:
+    """Return a path, as it is, with those parts of a query that are not empty; of several values each."""
+    kept = {name: value for name, value in query.items() if value not in ("", None, ())}
+    return f"{path}?{urlencode(kept, doseq=True)}" if kept else path
+
+
+def _address(path: str, **query: object) -> str:
+    """Return a path in which nothing is written as an address needs it yet, with a query."""
+    return asking(quote(path), **query)
 
 
 def _hue(card: Card) -> int:

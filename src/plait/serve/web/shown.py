@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from plait.layout import TaskLayout
 from plait.serve.ask.answers import Placed
 from plait.serve.browse import Browse
-from plait.serve.wire import Card, Chance, Prediction
+from plait.serve.service import Service
+from plait.serve.wire import Card, Chance, Fact, Prediction
 
-__all__ = ["cards_of", "predictions_of"]
+__all__ = ["cards_of", "newcomers", "predictions_of"]
 
 _FEW = 5
 
@@ -23,6 +24,26 @@ def cards_of(browse: Browse, placed: Sequence[Placed]) -> list[Card]:
             update={"score": one.score, "predictions": predictions_of(browse.run.layout.tasks, one.tasks)}
         )
         for one in placed
+    ]
+
+
+def newcomers(browse: Browse, service: Service, words: str = "") -> list[Card]:
+    """Return the items that were added since the run as cards, the newest first: those that hold a text."""
+    catalogue = browse.catalogue(browse.shape.items or "")
+    if catalogue is None:
+        return []
+    return [
+        Card(
+            table=catalogue.table,
+            id=str(told["id"]),
+            title=str(told["title"]),
+            facts=[
+                Fact(name=column.replace("_", " "), value=str(told[column]))
+                for column in catalogue.columns
+                if told.get(column) not in (None, "", [])
+            ],
+        )
+        for told in service.newcomers(words)
     ]
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from plait.serve.ask.questions import ExplainAsked, FeedbackAsked, ItemsAsked
+from plait.serve.ask.questions import ExplainAsked, FeedbackAsked, HistoryAsked, ItemsAsked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,3 +146,27 @@ def test_the_command_says_what_the_service_says(explainer: Service, run: Run) ->
     for task, cause in said.why.items():
         assert data["why"][task] == cause.model_dump()  # type: ignore[index]
     assert any("things.colour = " in line for line in lines)
+
+
+def test_only_items_that_the_model_reads_are_a_reason(told: Service) -> None:
+    """The model reads the last five of a history of thirty."""
+    history = told.history(HistoryAsked(user="1", count=5))
+    read = {one.item for one in history.items}
+    said = told.explain(ExplainAsked(user="1", item="f/3 é"))
+    assert {one.item for one in said.because} <= read
+    assert len(said.because) == 3 and all(one.without for one in said.because)
+    for number in range(6, 12):
+        told.feedback(FeedbackAsked(user="1", item=f"f/{number} é", kind="click"))
+    said = told.explain(ExplainAsked(user="1", item="f/3 é"))
+    assert {one.item for one in said.because} <= {f"f/{number} é" for number in range(7, 12)}
+
+
+def test_a_list_as_it_would_be_is_explained_as_such(told: Service) -> None:
+    asked = {"user": "1", "item": "f/3 é"}
+    gone = [one.item for one in told.history(HistoryAsked(user="1", count=5)).items]
+    said = told.explain(ExplainAsked.model_validate({**asked, "without": gone, "formula": "stars^2", "diversity": 0.5}))
+    plain = told.explain(ExplainAsked.model_validate(asked))
+    assert not {one.item for one in said.because} & set(gone)
+    assert said.tasks != plain.tasks
+    assert [step.stage for step in said.moved][-2:] == ["stars^2", "diversity"]
+    assert "diversity" not in [step.stage for step in plain.moved]

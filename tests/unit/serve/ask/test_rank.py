@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
@@ -61,6 +62,33 @@ def test_new_items_are_found(films_run: Run) -> None:
         service.add_items(ItemsAsked(rows=[{"film_id": "new", "title": "Again", "genres": None}]))
     with pytest.raises(DataError, match=r"should have a `film_id`, by which they are found"):
         service.add_items(ItemsAsked(rows=[{"title": "Again"}]))
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"film_id": "n2", "titel": "x"}, r"columns of the others: .*Found `titel`\. Did you mean `title`\?"),
+        ({"title": "x"}, r"should have a `film_id`"),
+    ],
+)
+def test_a_new_item_with_other_columns_is_refused(service: Service, row: dict[str, str], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        service.add_items(ItemsAsked(rows=[row]))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("9001", 9001), (9001, 9001), (9001.0, 9001), (None, None), (9500.7, "9500.7 is not whole"),
+                        ("9001.0", "int64, as those of the other items"), ("007", "int64"), ("9" * 30, "int64")],
+)  # fmt: skip
+def test_whole_numbers_come_as_words_too_and_are_never_cut(given: object, kept: object) -> None:
+    from plait.serve.ask.shop import _table
+
+    like = pa.table({"id": pa.array([1], pa.int64())})
+    if isinstance(kept, str):
+        with pytest.raises(DataError, match=kept):
+            _table([{"id": given}], like)
+    else:
+        assert _table([{"id": given}], like)["id"].to_pylist() == [kept]
 
 
 def test_without_a_store_feedback_is_refused(service: Service) -> None:

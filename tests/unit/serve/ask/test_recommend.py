@@ -158,3 +158,9 @@ def test_a_request_is_answered_the_same_alone_and_among_others(service: Service)
     for name in ids(whole):
         alone = service.rank(RankAsked(user="7", items=[name]))
         assert alone.items[0].score == pytest.approx(scores[name], rel=1e-4)
+
+
+def test_ids_that_are_no_item_are_named(service: Service) -> None:
+    answer = service.recommend(asked(exclude=["a", "f/1 é"], without=["b", "a"], also=["f/2 é", "c"]))
+    assert answer.unknown == ["a", "b", "c"]
+    assert service.recommend(asked()).unknown == []
