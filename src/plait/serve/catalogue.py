@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, final
 
 import pyarrow as pa
@@ -101,7 +101,7 @@ class Catalogue:
                 table=self.table,
                 id=self.id(row),
                 title=self._title_of(row, values),
-                facts=self._facts(values),
+                facts=self.facts(values),
                 picture=self.picture(row) is not None,
             )
             for row, values in zip(rows, taken, strict=True)
@@ -152,10 +152,11 @@ class Catalogue:
         value = values.get(self._title) if self._title is not None else None
         return _shortened(str(value)) if value not in (None, "") else f"{singular(self.table).capitalize()} {self.id(row)}"
 
-    def _facts(self, values: dict[str, object]) -> list[Fact]:
+    def facts(self, values: Mapping[str, object]) -> list[Fact]:
+        """Return what is worth saying of a row, given what its table holds."""
         facts = []
         for column in self.columns:
-            value = values[column]
+            value = values.get(column)
             if value is None or value == "" or value == [] or value != value:
                 continue
             separator = self._separators.get(column)

@@ -29,12 +29,13 @@ def shop(films_run: Run) -> TestClient:
 class TestAdded:
     def test_items_that_came_since_training_have_pages_and_are_found(self, films_run: Run) -> None:
         client = client_of(films_run)
-        row = {"film_id": "n/1", "title": "Quite <new>", "genres": "comedy"}
+        row = {"film_id": "n/1", "title": "Quite <new>", "genres": "comedy|drama"}
         assert client.get("/items/n%2F1").status_code == 404
         client.post("/v1/items", json={"rows": [row]})
         page = client.get("/items/n%2F1")
         assert page.status_code == 200
         assert "Quite &lt;new&gt;" in page.text
+        assert "<li>comedy</li><li>drama</li>" in page.text
         near = client.post("/v1/similar", json={"item": "n/1", "count": 18}).json()
         assert [item["score"] for item in near["items"]] == written(page.text)
         assert "Added since training" in client.get("/browse/films").text

@@ -30,7 +30,7 @@ async def refuse(refusal: Refusal, scope: Scope, send: Send, unread: Receive | N
     """Answer without the application; where a body is unread, its sender is heard out for a moment."""
     kind, body = _written(refusal, Request(scope))
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-    if refusal.status == 429:
+    if refusal.status in (429, 503):
         headers.append((b"retry-after", b"1"))
     if refusal.status == 401:
         headers.append((b"www-authenticate", b'Basic realm="plait", charset="UTF-8"'))

@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from plait.serve.browse import Browse
 from plait.serve.deploy.live import Live
 from plait.serve.deploy.newcomers import Follower
-from plait.serve.http.guard import LIVENESS
+from plait.serve.http.guard import LIVENESS, Refusal
+from plait.serve.http.refusals import refuse
 from plait.serve.service import Service
 
 __all__ = ["Answering", "Switch"]
@@ -52,10 +53,10 @@ class Switch:
         if current is not None:
             await current.service.app(scope, receive, send)
             return
-        alive = scope["path"] in LIVENESS
-        said = {"live": True} if alive else {"error": "The model is still being loaded. Ask again in a second."}
-        body = json.dumps(said).encode()
+        if scope["path"] not in LIVENESS:
+            await refuse(Refusal(503, "loading", "The model is still being loaded. Ask again in a second."), scope, send)
+            return
+        body = json.dumps({"live": True}).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        headers += [] if alive else [(b"retry-after", b"1")]
-        await send({"type": "http.response.start", "status": 200 if alive else 503, "headers": headers})
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -8,7 +8,7 @@ from plait.layout import TaskLayout
 from plait.serve.ask.answers import Placed
 from plait.serve.browse import Browse
 from plait.serve.service import Service
-from plait.serve.wire import Card, Chance, Fact, Prediction
+from plait.serve.wire import Card, Chance, Prediction
 
 __all__ = ["cards_of", "newcomers", "predictions_of"]
 
@@ -33,16 +33,7 @@ def newcomers(browse: Browse, service: Service, words: str = "") -> list[Card]:
     if catalogue is None:
         return []
     return [
-        Card(
-            table=catalogue.table,
-            id=str(told["id"]),
-            title=str(told["title"]),
-            facts=[
-                Fact(name=column.replace("_", " "), value=str(told[column]))
-                for column in catalogue.columns
-                if told.get(column) not in (None, "", [])
-            ],
-        )
+        Card(table=catalogue.table, id=str(told["id"]), title=str(told["title"]), facts=catalogue.facts(told))
         for told in service.newcomers(words)
     ]
 
