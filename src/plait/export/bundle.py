@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, final
 
+from plait.export.certainty import Certainty
 from plait.export.eager import EagerBackend
 from plait.export.onnx_backend import OnnxBackend
 from plait.export.serving import NAME as SERVING
@@ -30,12 +31,14 @@ class Bundle:
         backend: scores users with items.
         manifest: file -> SHA-256.
         formula: how the tasks' scores become one, where the bundle says so.
+        answers: task -> when its answers count as known, where the bundle says so.
     """
 
     run: Run
     backend: Backend
     manifest: dict[str, str]
     formula: str | None = None
+    answers: dict[str, Certainty] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -62,7 +65,7 @@ def load_bundle(folder: Path | str, runtime: Literal["onnx", "torch"] = "onnx") 
     serving = read_serving(place)
     run = Run(place / INSIDE)
     backend = OnnxBackend(run, place, serving, sha256(place / NAME), runtime)
-    return Bundle(run, backend, _files(place), serving.formula)
+    return Bundle(run, backend, _files(place), serving.formula, serving.answers)
 
 
 def _files(folder: Path) -> dict[str, str]:

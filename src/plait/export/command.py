@@ -8,6 +8,7 @@ from typing import Literal
 
 from plait.errors import RecipeError, RunError
 from plait.export.bundle import load_bundle
+from plait.export.certainty import Certainty, certainties
 from plait.export.compiled import compile_graphs
 from plait.export.compress import Beside, bytes_of, check_loss, quantise, table
 from plait.export.eager import EagerBackend
@@ -73,6 +74,7 @@ def export_command(folder: Path, out: Path, options: Options) -> tuple[list[str]
         f"{out}: {graphs}; {tables} encoded once; {size / 1e6:,.1f} MB beside the run",
         f"scores as the run's: at most {serving.difference:.1e} apart on real rows{_of_what(options)}",
     ]
+    lines += [_answering(task, sure) for task, sure in serving.answers.items()]
     lines += ["", *table(serving.compared, "items" if serving.keys else "rows")] if serving.compared else []
     return lines, {"out": str(out), "bytes": size, **serving.model_dump(mode="json", exclude={"graphs"})}
 
@@ -87,7 +89,8 @@ def _written(run: Run, folder: Path, scratch: Path, options: Options) -> Serving
         small = scratch / "small"
         source = distilled(run, small) if options.distil else pruned_run(run, small, options.prune)
     serving = write_bundle(source, folder, options.formula)
-    serving = serving.model_copy(update={"difference": _compare(folder, source)})
+    found = {"answers": certainties(source), "difference": _compare(folder, source)}
+    serving = serving.model_copy(update=found)
     if options.compiled:
         serving = compile_graphs(source, folder, serving)
         finish(folder, serving)
@@ -105,6 +108,19 @@ def _written(run: Run, folder: Path, scratch: Path, options: Options) -> Serving
     write_golden(folder, load_bundle(folder).backend, CLOSE)
     finish(folder, serving)
     return serving
+
+
+def _answering(task: str, sure: Certainty) -> str:
+    """Say when answers to questions count as known, and what that came to."""
+    valid = sure.valid
+    bound = f"at least {valid.at_least:.0%} by the {valid.questions:,} questions of the validation part"
+    if sure.threshold is None:
+        return f"{task}: answers nothing: {sure.wanted:.0%} of answers should be right, surely they are {bound}"
+    test = sure.test
+    tested = (
+        "" if test is None or test.precision is None else f"; on the test part {test.precision:.0%} of {test.coverage:.0%}"
+    )
+    return f"{task}: answers {valid.coverage:.0%} of questions, {valid.precision or 0:.0%} of them right, {bound}{tested}"
 
 
 def _of_what(options: Options) -> str:

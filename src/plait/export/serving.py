@@ -8,6 +8,7 @@ from typing import Final, Literal
 from pydantic import Field, ValidationError
 
 from plait.errors import CorruptError
+from plait.export.certainty import Certainty
 from plait.export.reading import Input
 from plait.run.manifest import BUNDLE
 from plait.schema import Settings
@@ -103,6 +104,8 @@ class Serving(Settings):
     histories: dict[str, History] = Field(default_factory=dict)
     formula: str | None = None
     """How the tasks' scores become one."""
+    answers: dict[str, Certainty] = Field(default_factory=dict)
+    """Task that answers questions -> when its answers count as known."""
     versions: dict[str, str] = Field(default_factory=dict)
     """What it was exported with."""
     difference: float = 0.0

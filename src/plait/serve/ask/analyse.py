@@ -12,9 +12,9 @@ from torch import Tensor
 from plait.errors import RunError
 from plait.export.bundle import Bundle
 from plait.run.phrases import cut_out, phrase_columns
+from plait.run.reads import Reading, packed, reading_of
 from plait.serve.ask.answers import Analysed, Topic
 from plait.serve.ask.questions import AnalyseAsked
-from plait.serve.ask.reads import Reading, packed, reading_of
 from plait.serve.readings import reading as read
 from plait.tasks.base import Head
 

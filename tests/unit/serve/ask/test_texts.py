@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from plait.errors import RunError
 from plait.export.bundle import load_bundle
+from plait.export.certainty import Certainty, Tried, certainties
+from plait.export.command import export
 from plait.run.job import train
 from plait.run.run import Run
-from plait.serve.ask.answer import sureness
 from plait.serve.ask.questions import AnalyseAsked, AnswerAsked
 from plait.serve.service import Service
 from support.notes import PHRASES, recipe_of, write_notes
@@ -93,12 +94,28 @@ def test_an_answer_is_cited_by_its_id(helpdesk: Run) -> None:
     assert right >= 8
 
 
-def test_the_threshold_answers_as_many_as_can_be_right() -> None:
-    scores = torch.arange(100, 0, -1).float()
-    right = torch.cat([torch.ones(60), torch.zeros(40)]).bool()
-    found = sureness(scores, right)
-    assert found.precision == pytest.approx(0.8) and found.coverage == pytest.approx(0.75)
-    hard = sureness(scores, torch.cat([torch.ones(6), torch.zeros(94)]).bool())
-    assert hard.precision == pytest.approx(0.6) and hard.coverage == pytest.approx(0.1)
-    equal = sureness(torch.ones(30), torch.arange(30) < 10)
-    assert equal.coverage == 1 and equal.precision == pytest.approx(1 / 3)
+def test_a_model_that_is_seldom_right_answers_nothing(helpdesk: Run) -> None:
+    poor = Certainty(wanted=0.8, threshold=None, valid=Tried(precision=0.45, at_least=0.3, coverage=0.05, questions=400))
+    bundle = load_bundle(helpdesk.folder)
+    answer = Service(replace(bundle, answers={"answer": poor})).answer(AnswerAsked(question=f"the {WORDS[0]} was"))
+    assert not answer.known and answer.text.startswith("I don't know")
+    assert (answer.threshold, answer.precision, answer.coverage) == (None, None, 0.0)
+    assert answer.answers
+
+
+def test_a_bundle_says_when_its_answers_count_as_known(
+    helpdesk: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without graphs, which would take most of the time and are not asked here.
+    monkeypatch.setattr("plait.export.write.table_graphs", lambda *_: ({}, {}, {}))
+    export(helpdesk, tmp_path / "bundle")
+    bundle = load_bundle(tmp_path / "bundle")
+    sure = bundle.answers["answer"]
+    assert bundle.answers == certainties(helpdesk)
+    assert sure.valid.questions >= 20 and sure.test is not None and sure.test.questions >= 20
+    asked = AnswerAsked(question=f"the {WORDS[0]} was")
+    answers = [Service(one).answer(asked) for one in (bundle, load_bundle(helpdesk.folder))]
+    assert answers[0].threshold == answers[1].threshold == sure.threshold
+    # What is on the disk is what counts, so that a service need not ask the validation part when it starts.
+    other = Service(replace(bundle, answers={"answer": sure.model_copy(update={"threshold": 2.0})})).answer(asked)
+    assert other.threshold == 2.0 and not other.known
