@@ -34,9 +34,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/plait demo movies $(ARGS)
 
-# Two workers with one torch thread each: two cores.
+# Two workers with one torch thread each: two cores. Compiled files are kept even where the shell says not to: the tests
+# start commands as processes, and each would compile the package anew.
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from support.shapes import check_only_shapes
+
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("markexpr") != "soak":  # the long form checks every type
+        check_only_shapes()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Shapes and types written in signatures are checked while tests run."""
+"""Shapes written in signatures are checked while tests run."""
 
 from __future__ import annotations
 

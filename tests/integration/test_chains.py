@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from support.command import plait
+
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 SMALL = {"model": {"width": 4, "sharing": {"kind": "mmoe", "experts": 2, "expert": [16]}, "tower": [8]}}
 FEW = {"epochs": 1, "batch": 1024, "threads": 1}
-
-
-def plait(*arguments: str | Path, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "plait", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == code, done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
-    return done.stdout
 
 
 def blocks() -> list[dict[str, Any]]:
@@ -69,7 +60,7 @@ def test_visit_conversion_spend(tmp_path: Path, chain: str) -> None:
     recipe = blocks()[0] | SMALL | {"train": {**FEW, "epochs": 4, "batch": 256, "learning_rate": 0.005}}
     recipe["tasks"]["buy"]["chain"] = chain
     (tmp_path / "mailing.yaml").write_text(yaml.safe_dump(recipe))
-    assert "FAIL" not in plait("check", tmp_path / "mailing.yaml")
+    assert "FAIL" not in plait("check", tmp_path / "mailing.yaml").stdout
     plait("train", tmp_path / "mailing.yaml", "--out", tmp_path / "run", "--no-alone")
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["tasks"]["visit"]["joint"]["auc"]["value"] > 0.55

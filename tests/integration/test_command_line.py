@@ -14,6 +14,8 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
+from support.command import plait
+
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -24,15 +26,6 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe["train"] = {"epochs": 4, "patience": 30, "batch": 64, "threads": 1, "checkpoint_every": 5}
     (folder / "films.yaml").write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
     return folder
-
-
-def plait(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "plait", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def test_init_check_and_json(films: Path, tmp_path: Path) -> None:
@@ -61,8 +54,15 @@ def test_what_cannot_be_is_said_clearly(films: Path, tmp_path: Path, change: str
     assert words in done.stderr
 
 
-def test_a_command_that_does_not_exist() -> None:
-    assert plait("trian", code=2).stdout == ""
+@pytest.mark.parametrize("words", [["trian"], ["check", "nowhere.yaml"]], ids=" ".join)
+def test_a_process_says_and_ends_as_the_function_does(tmp_path: Path, words: list[str]) -> None:
+    """The other tests call the function; this one is the person at the keyboard."""
+    command = [sys.executable, "-m", "plait", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path)
+    said = plait(*words, code=done.returncode)
+    assert done.returncode > 0
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1:] == said.stderr.splitlines()[-1:]
 
 
 def weights(folder: Path) -> dict[str, bytes]:

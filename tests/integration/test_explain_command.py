@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
+
+from support.command import plait
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +37,6 @@ def run(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (base / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
     return train(base / "recipe.yaml", base / "run", alone=False).folder
-
-
-def plait(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "plait", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def test_like_and_stars_pull_the_same_way(run: Path, tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from support.command import plait
 
 
 def test_the_how_to_runs(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,8 +44,7 @@ def test_the_command_line_tells_of_a_broken_file_in_a_sentence(tmp_path: Path) -
     signal.write_text('{"like": 9')
     recipe["balance"] = {"kind": "feedback", "file": str(signal)}
     (tmp_path / "films.yaml").write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
-    command = [sys.executable, "-m", "plait", "train", str(tmp_path / "films.yaml"), "--out", str(tmp_path / "run")]
-    done = subprocess.run([*command, "--no-alone"], capture_output=True, text=True, check=True, timeout=300)
+    done = plait("train", tmp_path / "films.yaml", "--out", tmp_path / "run", "--no-alone")
     told = [line for line in done.stderr.splitlines() if "weights.json" in line]
     assert len(told) == 1
     words = "should hold a number from 0 to 1e+09 for tasks of this run. Found: Expecting"

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from support.command import plait
+
 ROOT = Path(__file__).parents[2]
 MAIL = ROOT.parent / "shared" / "data" / "hillstrom" / "email.parquet"
 PAGE = (ROOT / "docs" / "howto" / "rare-labels.md").read_text(encoding="utf-8")
-
-
-def plait(*arguments: str | Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "plait", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done.stdout
 
 
 @pytest.mark.skipif(not MAIL.is_file(), reason=f"the shared data are not here: {MAIL}")
@@ -38,7 +30,7 @@ def test_the_recipe_runs_and_its_probabilities_are_those_of_the_data(tmp_path: P
     }
     pq.write_table(pq.read_table(MAIL), tmp_path / "email.parquet")
     (tmp_path / "mailing.yaml").write_text(yaml.safe_dump(recipe))
-    assert "about 9 in 1,000 rows are of the rarer kind" in plait("check", tmp_path / "mailing.yaml")
+    assert "about 9 in 1,000 rows are of the rarer kind" in plait("check", tmp_path / "mailing.yaml").stdout
     plait("train", tmp_path / "mailing.yaml", "--out", tmp_path / "run", "--no-alone")
     buy = json.loads((tmp_path / "run" / "report.json").read_text())["tasks"]["buy"]["joint"]
     assert 0.7 < buy["predicted_over_observed"]["value"] < 1.4

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +12,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from plait.cli import app
 from plait.encode.text.load import save_fresh
 from plait.encode.text.new import learn_tokenizer
 from plait.run.run import load
 from plait.serve.browse import Browse
 from plait.serve.web.renderer import said
+from support.command import plait
 from support.notes import PHRASES, notes
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"width": 4, "sharing": {"kind": "shared_bottom", "layers": [16]}, "tower": [16]}
 QUICK = {"epochs": 6, "batch": 32, "learning_rate": 0.01, "threads": 1, "precision": "fp32", "probes": 0, "patience": 6}
-
-
-def plait(*arguments: str | Path) -> str:
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert done.exit_code == 0, done.stderr + done.stdout
-    return done.stdout
 
 
 def blocks(page: str) -> list[dict[str, Any]]:
@@ -57,7 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = notes(400)
     pq.write_table(table, folder / "notes.parquet")
     recipe = write(folder, blocks("text-tasks.md")[0], table["text"].to_pylist())
-    assert re.search(r"PASS +phrases +notes.keys +\d+ phrases in \d+ of 356 texts", plait("check", recipe))
+    assert re.search(r"PASS +phrases +notes.keys +\d+ phrases in \d+ of 356 texts", plait("check", recipe).stdout)
     plait("train", recipe, "--out", folder / "run", "--no-alone")
     return folder / "run"
 
@@ -91,7 +82,7 @@ def test_phrases_of_new_rows(run: Path, tmp_path: Path) -> None:
 
 def test_other_rows_are_measured_and_the_page_shows_phrases(run: Path, tmp_path: Path) -> None:
     pq.write_table(notes(60, seed=5), tmp_path / "other.parquet")
-    data = json.loads(plait("evaluate", run, "--table", tmp_path / "other.parquet", "--json"))
+    data = json.loads(plait("evaluate", run, "--table", tmp_path / "other.parquet", "--json").stdout)
     assert data["tasks"]["keys"]["f1"]["value"] > 0.7
     assert data["tasks"]["words"]["perplexity"]["value"] > 1
     page = Browse(load(run)).table_rows("notes", "all")
@@ -117,10 +108,7 @@ def test_an_encoder_learns_from_texts_alone_and_goes_on_elsewhere(tmp_path: Path
     frozen = yaml.safe_load((tmp_path / "keys.yaml").read_text())
     frozen["tasks"] |= {"words": alone["tasks"]["words"]}
     (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(frozen))
-    done = subprocess.run(
-        [sys.executable, "-m", "plait", "check", str(tmp_path / "wrong.yaml")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2, done.stdout
+    done = plait("check", tmp_path / "wrong.yaml", code=2)
     assert "Task `words` trains the text encoder, so `model.text.tune` should be `lora` or `full`" in done.stderr
 
 
