@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -137,3 +138,17 @@ def test_a_new_film_is_near_films_of_its_kind(service: Service) -> None:
     column = service._shop.offer.items.table["genres"].to_pylist()
     genres = [column[service._shop.offer.items.row_of[placed.item] - 1] for placed in near]
     assert sum("Horror" in words or "Thriller" in words for words in genres) > 10
+
+
+def test_the_documented_new_film_is_taken_as_it_is_written(service: Service, root: Path) -> None:
+    """The ids of these films are whole numbers; on the page, and in OpenAPI, they are texts as everywhere else."""
+    page = (root / "docs" / "howto" / "serve-the-page.md").read_text(encoding="utf-8")
+    written = re.search(r"/v1/items -d '(.*)'", page)
+    assert written is not None
+    example = ItemsAsked.model_json_schema()["examples"][0]
+    assert example == json.loads(written.group(1))
+    row = example["rows"][0]
+    # Among these films, which are more than those of the page, there is one of that number.
+    assert row["movie_id"] == "9001"
+    assert service.add_items(ItemsAsked(rows=[{**row, "movie_id": "9990001"}])).items == ["9990001"]
+    assert service.rank(RankAsked(user="15", items=["9990001"])).items[0].title == "A new film (1999)"

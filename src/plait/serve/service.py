@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import final
 
+from plait.errors import PlaitError
 from plait.export.bundle import Bundle
 from plait.serve.ask import rank as ranking
 from plait.serve.ask.ads import ads
@@ -115,6 +117,11 @@ class Service:
 
     def warm(self) -> None:
         """Make what answers need, and answer something, before the first question comes."""
+        # Where a text cannot be read, whoever asks about one is told so, and all else is answered.
+        with suppress(PlaitError, OSError):
+            self._analyst.warm()
+        with suppress(PlaitError, OSError):
+            self._responder.warm()
         if not self.bundle.backend.shape.pairings:
             return
         shop = self._shop

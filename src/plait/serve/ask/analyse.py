@@ -42,6 +42,11 @@ class Analyst:
         found = {name: reading_of(self._run, task) for name, task in layouts.items()}
         self.tasks: dict[str, Reading] = {name: reading for name, reading in found.items() if reading is not None}
 
+    def warm(self) -> None:
+        """Read something, so that the encoder is there when the first text comes."""
+        if self.tasks:
+            self.analyse(AnalyseAsked(texts=["a text"]))
+
     def analyse(self, asked: AnalyseAsked) -> Analysed:
         """Answer what every task on texts says of each text.
 

@@ -43,6 +43,11 @@ class Responder:
         """Whether there is a task that answers questions."""
         return self._task is not None
 
+    def warm(self) -> None:
+        """Answer something, so that encoder and answers are there when the first question comes."""
+        if self.able:
+            self.answer(AnswerAsked(question="a question"))
+
     def nearest(self, asked: AnswerAsked, found: SearchFound) -> Answered:
         """Write what a search by words found as an answer, of which nobody can say how sure it is."""
         return Answered(

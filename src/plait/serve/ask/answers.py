@@ -322,3 +322,5 @@ class Explained(Answer):
     moved: list[Moved]
     why: dict[str, Cause] = Field(default_factory=dict)
     """Task -> why it says so, for those that give one number; by the model in full, whatever it was exported to."""
+    unknown: list[str] = Field(default_factory=list)
+    """Items of `without` and `also` that do not exist."""

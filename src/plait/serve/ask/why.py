@@ -53,6 +53,7 @@ def _made(shop: Shop, asked: ExplainAsked, stages: Stages) -> Explained:
         tasks=told(shop, outputs, 1)[0],
         because=_because(shop, offer, person, row, stages),
         moved=_moved(shop, offer, person, row, formula, asked.diversity, stages),
+        unknown=offer.items.strangers([*asked.without, *asked.also]),
         why=stages.run("why", lambda: causes(shop, offer, person, row), shop.limits.why) or {},
     )
 

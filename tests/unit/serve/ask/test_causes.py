@@ -170,3 +170,5 @@ def test_a_list_as_it_would_be_is_explained_as_such(told: Service) -> None:
     assert said.tasks != plain.tasks
     assert [step.stage for step in said.moved][-2:] == ["stars^2", "diversity"]
     assert "diversity" not in [step.stage for step in plain.moved]
+    strange = told.explain(ExplainAsked.model_validate({**asked, "without": ["x", gone[0]], "also": ["y", "x"]}))
+    assert strange.unknown == ["x", "y"] and plain.unknown == []

@@ -22,10 +22,15 @@ from support.notes import PHRASES, recipe_of, write_notes
 from support.wordy import WORDS, bert
 
 
-def test_phrases_and_sentiment_of_a_text(tmp_path: Path) -> None:
+def test_phrases_and_sentiment_of_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = recipe_of(write_notes(tmp_path, rows=240))
     run = train(recipe, tmp_path / "run", base=tmp_path, alone=False)
     service = Service(load_bundle(run.folder))
+    service.warm()
+    with monkeypatch.context() as context:
+        context.setattr("plait.run.run.build_model", None)
+        context.setattr("plait.run.run.build_texts", None)
+        assert service.analyse(AnalyseAsked(texts=["warm"])).texts
     texts = ["the zoom is very good", "i like my remote control", ""]
     answer = service.analyse(AnalyseAsked(texts=texts))
     rows = pa.table({"note": ["a", "b", "c"], "text": texts})
@@ -92,6 +97,16 @@ def test_an_answer_is_cited_by_its_id(helpdesk: Run) -> None:
             assert answer.text.startswith("I don't know")
         assert len(answer.answers) == 3
     assert right >= 8
+
+
+def test_what_is_ready_has_read_a_text(helpdesk: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it is warm nothing is loaded any more: neither the model with its encoder nor the answers."""
+    service = Service(load_bundle(helpdesk.folder))
+    service.warm()
+    monkeypatch.setattr("plait.run.run.build_model", None)
+    monkeypatch.setattr("plait.run.run.build_texts", None)
+    monkeypatch.setattr("plait.serve.ask.answer.certainty", None)
+    assert service.answer(AnswerAsked(question=f"the {WORDS[0]} was")).answers
 
 
 def test_a_model_that_is_seldom_right_answers_nothing(helpdesk: Run) -> None:
