@@ -42,11 +42,13 @@ def embeddings(
     found = {}
     fused = FusedEmbedding(tables * rows, width).train()
     for name, rule in (("plait_adagrad", RowAdagrad), ("plait_adam", RowAdam)):
-        optimiser = rule([fused])
+        optimiser = rule(fused)
 
         def step(optimiser: RowAdagrad | RowAdam = optimiser) -> None:
             torch.autograd.backward(fused(grown).square().sum())
-            optimiser.step([gather_looked(fused.take())], 0.01, torch.ones(()), None)
+            looked = gather_looked(fused.take())
+            assert looked is not None
+            optimiser.step(looked, 0.01, torch.ones(()), None)
 
         found[name] = batch / best_of(step, seconds)
     several = nn.ModuleList([nn.Embedding(rows, width) for _ in range(tables)])

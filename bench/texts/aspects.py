@@ -36,13 +36,15 @@ SHARE: Final = 0.3
 TOKENS: Final = 96
 LEAN: Final = 1.0
 """By how many log odds both encoders favour phrases."""
+WEIGHT: Final = 12.0
+"""Of the phrases: most tokens are in none, so that their mean loss is small beside that of praise and would be drowned."""
 _COMMON: Final = {"table": "rows", "inputs": ["rows.text"]}
 RECIPE: Final[dict[str, Any]] = {
     "name": "aspects",
     "tables": {"rows": {"source": "rows.parquet"}},
     "features": {"rows.text": "text", "rows.marks": "ignore", "rows.positive": "ignore", "rows.part": "ignore"},
     "tasks": {
-        "phrases": {**_COMMON, "kind": "tagging", "text": "text", "label": "marks", "lean": LEAN},
+        "phrases": {**_COMMON, "kind": "tagging", "text": "text", "label": "marks", "lean": LEAN, "weight": WEIGHT},
         "positive": {**_COMMON, "kind": "binary", "label": "positive"},
     },
     "split": {"by": "column", "column": "part", "valid": 0.0},

@@ -20,12 +20,13 @@ class FusedEmbedding(nn.Module):
     parameter gradients. `take` hands the leaves to the optimiser, which writes the updated rows back into `weight`. In
     evaluation, or where autograd is off, the lookup is a plain gather without a trace.
 
-    Code 0 means "nothing here": its vector is zero and its gradient is always zero.
+    Code 0 means "nothing here", unless it is said that it does not: its vector is zero and its gradient is always zero.
 
     Args:
         rows: codes, code 0 included.
         width: W, the length of a vector.
         views: how many vectors each code has.
+        nothing: whether code 0 means "nothing here".
 
     Attributes:
         weight: the table, `[rows, views * W]`; frozen by `weight.requires_grad_(False)`.
@@ -34,9 +35,9 @@ class FusedEmbedding(nn.Module):
         codes `[B, C]`, B may be 0 -> `[views, B, C, W]`.
     """
 
-    def __init__(self, rows: int, width: int, views: int = 1) -> None:
+    def __init__(self, rows: int, width: int, views: int = 1, nothing: bool = True) -> None:
         super().__init__()
-        self.rows, self.width, self.views = rows, width, views
+        self.rows, self.width, self.views, self.nothing = rows, width, views, nothing
         self.weight = nn.Parameter(torch.empty(rows, views * width))
         self._looked_up: list[tuple[Tensor, Tensor]] = []
         self.reset_parameters()
@@ -45,7 +46,8 @@ class FusedEmbedding(nn.Module):
         """Draw the vectors from N(0, 1/W), so that a vector has length one, and set code 0 to zero."""
         with torch.no_grad():
             nn.init.normal_(self.weight, std=self.width**-0.5)
-            self.weight[:1] = 0
+            if self.nothing:
+                self.weight[:1] = 0
 
     def forward(self, codes: Int[Tensor, "B C"]) -> Float[Tensor, "views B C W"]:
         """Look up every code of a batch."""
@@ -59,7 +61,7 @@ class FusedEmbedding(nn.Module):
         distinct, inverse, order, starts = _group(codes)
         rows = self.weight.detach().index_select(0, distinct).requires_grad_()
         self._looked_up.append((distinct, rows))
-        spread: Tensor = _Spread.apply(rows, distinct, inverse, order, starts)  # type: ignore[no-untyped-call]
+        spread: Tensor = _Spread.apply(rows, distinct if self.nothing else None, inverse, order, starts)  # type: ignore[no-untyped-call]
         return spread
 
     def take(self) -> list[tuple[Tensor, Tensor]]:
@@ -91,7 +93,14 @@ class _Spread(torch.autograd.Function):
     """Copy distinct rows to where they are used; backward sums runs of the sorted order, far faster than scatter."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, distinct: Tensor, inverse: Tensor, order: Tensor, starts: Tensor) -> Tensor:  # noqa: ANN401
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        rows: Tensor,
+        distinct: Tensor | None,
+        inverse: Tensor,
+        order: Tensor,
+        starts: Tensor,
+    ) -> Tensor:
         ctx.save_for_backward(distinct, order, starts)
         return rows.index_select(0, inverse)
 
@@ -100,5 +109,6 @@ class _Spread(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:  # noqa: ANN401
         distinct, order, starts = ctx.saved_tensors
         summed = nn.functional.embedding_bag(order, grad.contiguous(), starts, mode="sum")
-        summed[:1] *= distinct[:1, None] != 0
+        if distinct is not None:
+            summed[:1] *= distinct[:1, None] != 0
         return summed, None, None, None, None

@@ -89,6 +89,8 @@ def _build(recipe: Recipe, layout: Layout, encoder: Path | None) -> MultiTaskMod
         )
         for name, task in layout.tasks.items()
     }
+    if texts is not None and not any(isinstance(head, TokenHead) and head.spells for head in heads.values()):
+        texts.look_up()
     chain = build_chain({name: recipe.tasks[name] for name in layout.tasks}, sharing.width, chosen.tower)
     chained = {name: head for name in chain.order if isinstance(head := heads[name], Head)}
     chain.start(chained, {name: layout.tasks[name].mean for name in chain.order})

@@ -60,6 +60,7 @@ class Masked(TokenHead):
 
     metric: ClassVar[str] = "perplexity"
     listens: ClassVar[bool] = False
+    spells: ClassVar[bool] = True
     special: Tensor
     inner: Tensor
     ordinary: Tensor

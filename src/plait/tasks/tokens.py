@@ -57,10 +57,12 @@ class TokenHead(nn.Module, ABC):
     Attributes:
         metric: the metric that decides for this kind of task, as `plait.measure` names it.
         listens: whether it reads the task's vector; if not, the body is not run for it.
+        spells: whether it reads the vectors of tokens that are not in the texts.
     """
 
     metric: ClassVar[str]
     listens: ClassVar[bool]
+    spells: ClassVar[bool] = False
 
     def shown(self, script: Script) -> Int[Tensor, " tokens"]:
         """Return the tokens that the encoder is to read in place of the script's own; those very tokens where not said."""

@@ -36,6 +36,10 @@ class Optimiser:
         extra: further modules whose parameters are learned with it, not decayed.
         settings: learning rates and decay.
         only: the dense parameters to train, and no embedding; everything that requires a gradient where None.
+
+    Attributes:
+        dense: the parameters that AdamW changes.
+        rows: what changes each table of embeddings, and its learning rate.
     """
 
     def __init__(
@@ -62,8 +66,12 @@ class Optimiser:
         found = [{"params": some, "weight_decay": w} for some, w in zip(groups.values(), weights, strict=True)]
         self._adamw = _FusedAdamW(found, fused=True) if self.dense else None
         rule = RowAdam if settings.embedding_optimiser == "adam" else RowAdagrad
-        self.rows: RowOptimiser = rule(model.embeddings() if only is None else [])
-        self._row_rate = settings.embedding_learning_rate or _ROW_RATES[settings.embedding_optimiser]
+        rate = settings.embedding_learning_rate or _ROW_RATES[settings.embedding_optimiser]
+        # What asks for a rate is pretrained, and its rate is one of Adam.
+        self.rows: list[tuple[RowOptimiser, float]] = [
+            (RowAdam(table), own[id(table.weight)]) if id(table.weight) in own else (rule(table), rate)
+            for table in (model.embeddings() if only is None else [])
+        ]
 
     def step(
         self, looked: Sequence[Looked | None], factor: float, scale: Float[Tensor, ""], skip: Float[Tensor, ""]
@@ -85,8 +93,10 @@ class Optimiser:
                 group["lr"] = rate * factor
             self._adamw.grad_scale, self._adamw.found_inf = scale, None if on_host else skip
             self._adamw.step()
-        if self.rows.embeddings:
-            self.rows.step(looked, self._row_rate * factor, scale, None if on_host else skip)
+        if self.rows:
+            for (rows, rate), found in zip(self.rows, looked, strict=True):
+                if found is not None:
+                    rows.step(found, rate * factor, scale, None if on_host else skip)
         self.forget()
 
     def forget(self) -> None:
@@ -98,7 +108,9 @@ class Optimiser:
         """Return the state as flat tensors: `dense.number.name` and `rows.number.name`."""
         dense = {} if self._adamw is None else self._adamw.state_dict()["state"]
         flat = {f"dense.{number}.{name}": tensor for number, state in dense.items() for name, tensor in state.items()}
-        return flat | {f"rows.{name}": tensor for name, tensor in self.rows.state_dict().items()}
+        for number, (rows, _) in enumerate(self.rows):
+            flat |= {f"rows.{number}.{name}": tensor for name, tensor in rows.state.items()}
+        return flat
 
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over what `state_dict` returned."""
@@ -110,8 +122,9 @@ class Optimiser:
                 state.setdefault(int(number), {})[name] = tensor
         if self._adamw is not None:
             self._adamw.load_state_dict({"state": state, "param_groups": self._adamw.state_dict()["param_groups"]})
-        rows = {key.removeprefix("rows."): tensor for key, tensor in tensors.items() if key.startswith("rows.")}
-        self.rows.load_state_dict(rows)
+        for place, (rows, _) in enumerate(self.rows):
+            for name, tensor in rows.state.items():
+                tensor.copy_(tensors[f"rows.{place}.{name}"])
 
 
 def decayed(model: Trainable) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

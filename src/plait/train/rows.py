@@ -38,52 +38,40 @@ def gather_looked(taken: Sequence[tuple[Tensor, Tensor]]) -> Looked | None:
 
 
 class RowOptimiser(ABC):
-    """Update looked-up rows and write them back.
+    """Update the looked-up rows of a table and write them back.
 
     The state of a row changes only when the row is looked up.
 
     Args:
-        embeddings: the tables, in an order that stays the same between a run and its resumption.
+        embedding: the table.
+
+    Attributes:
+        state: per row what the rule remembers of it, by name.
     """
 
-    def __init__(self, embeddings: Sequence[FusedEmbedding]) -> None:
-        self.embeddings = list(embeddings)
-        self.state: list[dict[str, Tensor]] = [self._new(embedding.weight.detach()) for embedding in embeddings]
+    def __init__(self, embedding: FusedEmbedding) -> None:
+        self.embedding = embedding
+        self.state = self._new(embedding.weight.detach())
 
     @torch.no_grad()
-    def step(
-        self, looked: Sequence[Looked | None], rate: float, scale: Float[Tensor, ""], keep: Float[Tensor, ""] | None
-    ) -> None:
-        """Update every table.
+    def step(self, looked: Looked, rate: float, scale: Float[Tensor, ""], keep: Float[Tensor, ""] | None) -> None:
+        """Update the table.
 
         Args:
-            looked: per embedding what `gather_looked` returned.
+            looked: what `gather_looked` returned.
             rate: the learning rate of this step.
             scale: the gradients are divided by it.
             keep: 1 where nothing may change in this step; None where that is known not to be.
         """
-        for embedding, state, found in zip(self.embeddings, self.state, looked, strict=True):
-            if found is None:
-                continue
-            codes, rows, grads = found
-            old = {name: tensor.index_select(0, codes) for name, tensor in state.items()}
-            updated, new = self._update(rows, grads / scale, old, rate)
-            if keep is not None:
-                updated = torch.where(keep > 0, rows, updated)
-                new = {name: torch.where(keep > 0, old[name], tensor) for name, tensor in new.items()}
-            embedding.weight.detach().index_copy_(0, codes, updated)
-            for name, tensor in new.items():
-                state[name].index_copy_(0, codes, tensor)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the state as `number.name` -> tensor."""
-        return {f"{number}.{name}": tensor for number, state in enumerate(self.state) for name, tensor in state.items()}
-
-    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over what `state_dict` returned."""
-        for number, state in enumerate(self.state):
-            for name, tensor in state.items():
-                tensor.copy_(tensors[f"{number}.{name}"])
+        codes, rows, grads = looked
+        old = {name: tensor.index_select(0, codes) for name, tensor in self.state.items()}
+        updated, new = self._update(rows, grads / scale, old, rate)
+        if keep is not None:
+            updated = torch.where(keep > 0, rows, updated)
+            new = {name: torch.where(keep > 0, old[name], tensor) for name, tensor in new.items()}
+        self.embedding.weight.detach().index_copy_(0, codes, updated)
+        for name, tensor in new.items():
+            self.state[name].index_copy_(0, codes, tensor)
 
     @abstractmethod
     def _new(self, weight: Float[Tensor, "rows V"]) -> dict[str, Tensor]:

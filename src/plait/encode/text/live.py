@@ -1,5 +1,6 @@
 """The pretrained text encoder as a part of the model, trained with its tasks."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, final
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from plait.encode.pretrained.find import find_model
 from plait.encode.text.alphabet import alphabet_of, embeddings_of
 from plait.encode.text.chunks import cut, pad
+from plait.encode.text.dropout import ByteDropout
 from plait.encode.text.layers import Layers, fix_linears, held
 from plait.encode.text.load import Pretrained, load_pretrained
 from plait.encode.text.lora import add_adapters, merge_adapters, targets
@@ -19,6 +21,7 @@ from plait.encode.text.per_task import TaskAdapters, add_task_adapters, without_
 from plait.encode.text.pool import pool
 from plait.encode.text.save import save_pretrained
 from plait.encode.text.settings import Text
+from plait.encode.text.token_rows import TokenRows
 from plait.layout import Alphabet
 
 __all__ = ["LiveText"]
@@ -133,6 +136,14 @@ class LiveText(nn.Module):
         """Return the parameters of a task's own adapters."""
         return [matrix for adapters in self._adapters for matrix in (adapters.down[task], adapters.up[task])]
 
+    def look_up(self) -> None:
+        """Change of the tokens' vectors in each step only those of tokens that were read: nothing else may read them."""
+        own = self._loaded.model.get_input_embeddings()
+        # A subclass computes something more.
+        if type(own) is nn.Embedding and own.weight.requires_grad and own.max_norm is None:
+            self._loaded.model.set_input_embeddings(TokenRows(own))
+            self.layers = Layers(self.body)
+
     def before_step(self, done: float) -> None:
         """Hear how much of the training is behind, from 0 to 1: with gradual unfreezing further layers may join."""
         if self.settings.unfreeze == "gradual" and (self._adapters or not self._frozen):
@@ -147,6 +158,9 @@ class LiveText(nn.Module):
         if self._frozen:
             return
         merge_adapters(self.body)
+        rows = self._loaded.model.get_input_embeddings()
+        if isinstance(rows, TokenRows):
+            self._loaded.model.set_input_embeddings(rows.own)
         self.body.requires_grad_(False)
         self._frozen, self._held, self._given = True, [], set()
         self._memory.forget()
@@ -187,7 +201,9 @@ class LiveText(nn.Module):
                 module.requires_grad_(False)  # BERT's, which reads no state of ours
         fix_linears(self.body)
         if self.settings.checkpoint and not self._frozen:
-            self._loaded.model.activation_checkpointing_enable({"use_reentrant": False})
+            # What is computed again draws the same numbers only by the same dropout.
+            again = {"use_reentrant": False, "context_fn": lambda: (contextlib.nullcontext(), ByteDropout())}
+            self._loaded.model.activation_checkpointing_enable(again)
 
     def _encode(
         self, ids: Tensor, lengths: Tensor, states: bool, starts: Tensor | None = None, tasks: int = 1
@@ -230,7 +246,8 @@ class LiveText(nn.Module):
 
     def _pass(self, ids: Int[Tensor, "b L"], seen: Tensor) -> Float[Tensor, "b L width"]:
         if not self._frozen or any(adapters.on for adapters in self._adapters):
-            found: Tensor = self.body(input_ids=ids, attention_mask=seen.long()).last_hidden_state
+            with ByteDropout() if self.training else contextlib.nullcontext():
+                found: Tensor = self.body(input_ids=ids, attention_mask=seen.long()).last_hidden_state
             return found.float()
         with torch.no_grad():
             found = self.body(input_ids=ids, attention_mask=seen.long()).last_hidden_state
