@@ -55,7 +55,7 @@ class Responder:
             took=found.took,
             question=asked.question,
             known=False,
-            text=f"{_UNKNOWN} What follows holds its words." if found.items else _UNKNOWN,
+            text=f"{_UNKNOWN} What follows is nearest to it." if found.items else _UNKNOWN,
             by=found.by,
             threshold=None,
             precision=None,

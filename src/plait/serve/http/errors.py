@@ -16,6 +16,7 @@ from plait.serve.http.refusals import PROGRAMS
 from plait.serve.web.answers import html
 from plait.serve.web.look import look_of
 from plait.serve.web.renderer import Renderer
+from plait.serve.web.words import translated
 
 __all__ = ["add_errors"]
 
@@ -31,7 +32,7 @@ def add_errors(app: FastAPI, renderer: Renderer) -> None:
             return JSONResponse({"error": text}, status, headers)
         look = look_of(request)
         template = "error_part.html" if look.part else "error.html"
-        page = html(renderer.page(template, look, status=status, text=text), status)
+        page = html(renderer.page(template, look, status=status, text=translated(look.language, text)), status)
         page.headers.update(headers or {})
         return page
 

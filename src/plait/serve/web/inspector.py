@@ -92,7 +92,7 @@ class Otherwise:
 
 
 def _otherwise(
-    without: Annotated[list[str], Query(max_length=500)] = [],  # noqa: B006  FastAPI reads it and nobody changes it
+    without: Annotated[list[str], Query(max_length=1_000)] = [],  # noqa: B006  FastAPI reads it and nobody changes it
     formula: Annotated[str, Query(max_length=1_000)] = "",
     diversity: Annotated[float, Query(ge=0, le=1)] = 0.0,
 ) -> Otherwise:

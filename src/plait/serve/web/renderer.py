@@ -104,8 +104,30 @@ class Renderer:
         made.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
             say, lambda one, many, count: say(one if count == 1 else many), newstyle=True
         )
+        named = {
+            "binary": say("binary"),
+            "regression": say("regression"),
+            "multiclass": say("multiclass"),
+            "multilabel": say("multilabel"),
+            "ordinal": say("ordinal"),
+            "ranking": say("ranking"),
+            "retrieval": say("retrieval"),
+            "tagging": say("tagging"),
+            "relatedness": say("relatedness"),
+            "masked": say("masked"),
+            "amount": say("amount"),
+            "number": say("number"),
+            "category": say("category"),
+            "text": say("text"),
+            "image": say("image"),
+            "history": say("history"),
+            "embedding": say("embedding"),
+            "yes": say("yes"),
+            "no": say("no"),
+        }
         made.filters |= {
             "percent": percent,
+            "named": lambda word: named.get(word, word),
             "gain": _gain,
             "share": _share,
             "day": lambda seconds: datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M"),
