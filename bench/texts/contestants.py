@@ -20,7 +20,6 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 from torch import Tensor, nn
-from transformers.optimization import get_linear_schedule_with_warmup
 
 from bench.texts.encoder import MeanEncoder, by_length
 from plait.data.prepare import prepare
@@ -132,6 +131,8 @@ def fine_tune(model: nn.Module, rows: int, loss: Callable[[Tensor], Tensor], pla
         plain: how.
         say: hears how it goes.
     """
+    from transformers.optimization import get_linear_schedule_with_warmup  # all that it imports takes three seconds
+
     optimiser = torch.optim.AdamW(model.parameters(), lr=plain.rate, weight_decay=0.01)
     total = plain.epochs * -(-rows // plain.batch)
     schedule = get_linear_schedule_with_warmup(optimiser, round(plain.warmup * total), total)  # type: ignore[no-untyped-call]

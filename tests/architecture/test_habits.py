@@ -5,14 +5,26 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 
-def _nodes(root: Path) -> Iterator[tuple[str, ast.AST]]:
-    for path in sorted((root / "src").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+@cache
+def _modules(root: Path) -> dict[Path, ast.Module]:
+    """Read every file of the package, once for all rules."""
+    return {path: ast.parse(path.read_text()) for path in sorted((root / "src").rglob("*.py"))}
+
+
+@cache
+def _nodes(root: Path) -> list[tuple[str, ast.AST]]:
+    return [*_walked(root)]
+
+
+def _walked(root: Path) -> Iterator[tuple[str, ast.AST]]:
+    for path, module in _modules(root).items():
+        for node in ast.walk(module):
             if isinstance(node, ast.expr | ast.stmt):
                 yield f"{path.relative_to(root)}:{node.lineno}", node
 
@@ -79,8 +91,7 @@ def test_nothing_is_left_for_later(root: Path) -> None:
 
 def test_every_module_lists_its_public_names(root: Path) -> None:
     missing = []
-    for path in sorted((root / "src").rglob("*.py")):
-        tree = ast.parse(path.read_text())
+    for path, tree in _modules(root).items():
         assigned = {
             target.id
             for node in tree.body
@@ -95,11 +106,7 @@ def test_every_module_lists_its_public_names(root: Path) -> None:
 
 
 def test_every_module_says_what_it_is(root: Path) -> None:
-    silent = [
-        str(path.relative_to(root))
-        for path in sorted((root / "src").rglob("*.py"))
-        if not ast.get_docstring(ast.parse(path.read_text()))
-    ]
+    silent = [str(path.relative_to(root)) for path, module in _modules(root).items() if not ast.get_docstring(module)]
     assert silent == []
 
 

@@ -8,10 +8,13 @@ import pyarrow as pa
 import pytest
 
 from plait.testing import BackendContract
+from support.operators import listed_once
 
 if TYPE_CHECKING:
     from plait.export.backend import Backend
     from plait.run.run import Run
+
+__all__ = ["listed_once"]
 
 
 @pytest.fixture(scope="module")

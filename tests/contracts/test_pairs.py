@@ -1,33 +1,41 @@
 """Every body with every balancer: on looked-up rows and a dense table, with all labels and with some missing."""
 
-from collections.abc import Iterator
-from itertools import product
-
 import pytest
 import torch
-from jaxtyping import config
 from torch import Tensor, nn
 
 from plait.balance import Balancer, build_balancer
 from plait.encode.ids import FusedEmbedding
 from plait.share import AnySharing, Sharing, build_sharing
 from support.methods import BALANCERS, BODIES, INPUTS, NAMES, kinds, label
+from support.shapes import shapes_unchecked
+
+__all__ = ["shapes_unchecked"]
 
 
-@pytest.fixture
-def _shapes_unchecked() -> Iterator[None]:
-    """The suites have checked the shapes of every part; here the checks would take most of the time."""
-    config.update("jaxtyping_disable", True)
-    yield
-    config.update("jaxtyping_disable", False)
+SETTINGS = [one.settings for one in BALANCERS]
 
 
-@pytest.mark.usefixtures("_shapes_unchecked")
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize("sharing", BODIES, ids=label)
-@pytest.mark.parametrize("balance", [one.settings for one in BALANCERS], ids=label)
+@pytest.mark.parametrize("balance", SETTINGS, ids=label)
 def test_every_body_with_every_balancer(sharing, balance) -> None:
     """With looked-up rows and with a dense table, with all labels and with some missing: two steps each."""
-    for sparse, missing in product([True, False], [True, False]):
+    take_steps(sharing, balance, crossed=bool((BODIES.index(sharing) + SETTINGS.index(balance)) % 2))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("sharing", BODIES, ids=label)
+@pytest.mark.parametrize("balance", SETTINGS, ids=label)
+def test_every_body_with_every_balancer_and_labels_missing_from_either_table(sharing, balance) -> None:
+    for crossed in (True, False):
+        take_steps(sharing, balance, crossed)
+
+
+def take_steps(sharing, balance, crossed: bool) -> None:
+    """Take them with labels missing where rows are looked up, or crossed: where the table is dense."""
+    for sparse in (True, False):
+        missing = sparse is not crossed
         torch.manual_seed(3)
         body = build_sharing(sharing, INPUTS, 3)
         heads = nn.ModuleList(nn.Linear(body.width, 1) for _ in NAMES)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, get_args, get_type_hints
 
 import jaxtyping
+import pytest
 
 Checker = Callable[[Any], Any]
 """What puts checks of its annotations around a function, such as `beartype.beartype`."""
@@ -80,3 +81,11 @@ def _parts(hint: Any) -> Iterator[Any]:
 
 def _is_shape(hint: Any) -> bool:
     return inspect.isclass(hint) and issubclass(hint, jaxtyping.AbstractArray)
+
+
+@pytest.fixture
+def shapes_unchecked() -> Iterator[None]:
+    """Leave it be where all pairs of parts are gone through: their own tests have checked the shapes."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.operators import listed_once
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from plait.run.run import Run
+
+__all__ = ["listed_once"]
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +21,9 @@ from plait.recipe import Recipe, load_recipe
 from plait.run.build import build_balance, build_model
 from plait.share import AnySharing
 from support.films import write_films
+from support.shapes import shapes_unchecked
+
+__all__ = ["shapes_unchecked"]
 
 TASKS: dict[str, Any] = {
     "seen": {"table": "ratings", "kind": "binary", "label": "stars >= 2"},
@@ -51,15 +55,20 @@ KINDS = ["esmm", "escm2", "aitm", "dbmtl"]
 
 def made(folder: Path, kind: str = "esmm", **more: Any) -> tuple[Recipe, Prepared, MultiTaskModel]:
     """Prepare the films with a chain of four tasks in three groups, and build the model."""
+    values, prepared = films(folder, kind)
+    recipe = load_recipe(values | more)
+    torch.manual_seed(3)
+    return recipe, prepared, build_model(recipe, prepared.layout)
+
+
+@cache
+def films(folder: Path, kind: str) -> tuple[dict[str, Any], Prepared]:
+    """Write and prepare the films; neither the model nor the balancing changes what they hold."""
     values = write_films(folder)
     values["tasks"] = {name: dict(task) for name, task in TASKS.items()}
     for name in ("like", "love"):
         values["tasks"][name]["chain"] = kind
-    values |= more
-    recipe = load_recipe(values)
-    prepared = prepare(recipe.schema_, folder, folder / "cache")
-    torch.manual_seed(3)
-    return recipe, prepared, build_model(recipe, prepared.layout)
+    return values, prepare(load_recipe(values).schema_, folder, folder / "cache")
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +138,7 @@ def kinds(union: Any) -> list[str]:
     return [kind for kind, fields in found if kind in NEEDS or not any(field.is_required() for field in fields)]
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize("sharing", kinds(AnySharing))
 @pytest.mark.parametrize("balance", kinds(AnyBalance))
 def test_a_chain_goes_with_every_body_and_every_balancer(folder: Path, sharing: str, balance: str) -> None:

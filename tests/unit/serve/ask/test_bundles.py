@@ -15,6 +15,9 @@ from plait.export.options import Options
 from plait.run.run import Run
 from plait.serve.ask.questions import FeedbackAsked, ItemsAsked, RankAsked, RecommendAsked
 from plait.serve.service import Service
+from support.operators import listed_once
+
+__all__ = ["listed_once"]
 
 
 def test_a_bundle_answers_as_its_run(films_run: Run, tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ from plait.run.run import Run
 from plait.serve.ask.questions import AnalyseAsked, AnswerAsked
 from plait.serve.service import Service
 from support.notes import PHRASES, recipe_of, write_notes
+from support.operators import listed_once
 from support.wordy import WORDS, bert
+
+__all__ = ["listed_once"]
 
 
 def test_phrases_and_sentiment_of_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
