@@ -164,6 +164,19 @@ class TestRefusals:
         assert routes[-1]["method"] == "HEAD" and routes[-1]["route"] == routes[-2]["route"]
 
 
+class TestPulse:
+    def test_what_was_asked_wrongly_was_not_refused(self, made: tuple[Worker, dict[str, str], io.StringIO]) -> None:
+        worker, keys, _ = made
+        client, read = client_of(worker), bearer(keys["read"])
+        client.get("/users/nobody", headers=read)
+        client.post("/v1/rank", json={}, headers=read)
+        client.post("/v1/feedback", json={"user": "5", "item": "f/2 é"}, headers=read)
+        told = {one["route"]: one for one in client.get("/v1/status", headers=read).json()["routes"]}
+        assert (told["/users/{name:path}"]["requests"], told["/users/{name:path}"]["refused"]) == (1, 0)
+        assert told["/v1/rank"]["refused"] == 0
+        assert told["none"]["refused"] == 1, "a key that may not do this"
+
+
 class TestLimits:
     def test_a_large_body_is_not_read(self, made: tuple[Worker, dict[str, str], io.StringIO]) -> None:
         worker, keys, _ = made
