@@ -37,6 +37,14 @@ def test_two_workers(tmp_path: Path) -> None:
             counted = [line for line in ask(address, "/metrics").splitlines() if "/v1/feedback" in line]
             assert any(line.startswith("plait_requests_total") and line.endswith(" 40.0") for line in counted)
             assert json.loads(ask(address, "/v1/admin/models"))["of"] == 2
+            row = {"film_id": "n1", "title": "New", "genres": "drama"}
+            assert json.loads(ask(address, "/v1/items", {"rows": [row]}))["kept"] is True
+            asked, until = {"user": "7", "items": ["n1"]}, time.monotonic() + 20
+            met = 0
+            while met < 20 and time.monotonic() < until:
+                # Each connection may be taken by either worker.
+                met = 0 if json.loads(ask(address, "/v1/score", asked))["unknown"] else met + 1
+            assert met == 20, "both workers offer the new item"
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
             workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
             assert len(workers) == 2

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from plait.experiment.store import EventStore, Kept
-from plait.experiment.tables import Change, Event
+from plait.experiment.tables import Change, Event, Item
 
-__all__ = ["Change", "Event", "EventStore", "Kept"]
+__all__ = ["Change", "Event", "EventStore", "Item", "Kept"]

@@ -1,21 +1,23 @@
-"""One thread that writes: events that wait at the same time share one transaction and one sync of the disk."""
+"""One thread that writes: what waits at the same time shares one transaction and one sync of the disk."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from concurrent.futures import Future
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import groupby
 from typing import Final, final
 
 from sqlalchemy import Connection, Delete, Engine, Insert
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from plait.errors import StoreError
-from plait.experiment.tables import EVENTS, Event
+from plait.experiment.tables import EVENTS, ITEMS, Event, Item
 
-__all__ = ["Committer", "Kept"]
+__all__ = ["Committer", "Kept", "Taken"]
 
 _MOST: Final = 500
 # SQLite of old builds takes at most 999 values in a statement; an event has seven.
@@ -29,7 +31,21 @@ class Kept(StrEnum):
     REPEATED = "repeated"
 
 
-_Work = tuple["list[Event] | Insert | Delete", "Future[list[Kept]]"]
+@final
+class Taken(Exception):
+    """One of some items is there already; none was kept."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """Items that are kept all or none."""
+
+    items: list[Item]
+
+
+_What = list[Event] | _Lot | Insert | Delete
+_Work = tuple[_What, "Future[list[Kept]]"]
 
 
 @final
@@ -53,6 +69,14 @@ class Committer:
         """Write events and return what became of each, after the commit."""
         return self._ask(events) if events else []
 
+    def offer(self, items: list[Item]) -> None:
+        """Write items, all of them or none, in the order in which others will read them.
+
+        Raises:
+            Taken: one of them is there already.
+        """
+        self._ask(_Lot(items))
+
     def run(self, statement: Insert | Delete) -> int:
         """Run one statement in a transaction and return how many rows it touched."""
         return len(self._ask(statement))
@@ -64,10 +88,10 @@ class Committer:
             self._asked.put(None)
             self._thread.join()
 
-    def _ask(self, work: list[Event] | Insert | Delete) -> list[Kept]:
+    def _ask(self, work: _What) -> list[Kept]:
         if self._closed:
             raise StoreError(
-                "The event store is closed: the service is ending, and nothing was kept. Send the events again."
+                "The event store is closed: the service is ending, and nothing was kept. Send it again elsewhere."
             )
         promised: Future[list[Kept]] = Future()
         self._asked.put((work, promised))
@@ -75,8 +99,8 @@ class Committer:
             return promised.result(self._limit)
         except TimeoutError:
             raise StoreError(
-                f"The event store should answer within {self._limit:.0f} s and did not. Whether the events were kept is not "
-                "known; send them again under the same keys, and they are kept once."
+                f"The event store should answer within {self._limit:.0f} s and did not. Whether this was kept is not "
+                "known; events that are sent again under the same keys are kept once."
             ) from None
 
     def _serve(self) -> None:
@@ -97,21 +121,27 @@ class Committer:
                 return
 
     def _commit(self, together: list[_Work]) -> None:
+        for alone, neighbours in groupby(together, key=lambda one: isinstance(one[0], _Lot)):
+            for some in [[one] for one in neighbours] if alone else [list(neighbours)]:
+                self._commit_some(some)
+
+    def _commit_some(self, together: list[_Work]) -> None:
         try:
             done = self._written([work for work, _ in together])
         except Exception as error:  # noqa: BLE001  whoever waits must hear of it, and the thread must live
             if len(together) > 1 and not _busy(error):
                 # One that cannot be written spoils nobody else's.
                 for one in together:
-                    self._commit([one])
+                    self._commit_some([one])
                 return
-            for _, promised in together:
-                promised.set_exception(StoreError(_refused(error)))
+            for work, promised in together:
+                taken = isinstance(work, _Lot) and isinstance(error, IntegrityError)
+                promised.set_exception(Taken() if taken else StoreError(_refused(work, error)))
             return
         for (_, promised), kept in zip(together, done, strict=True):
             promised.set_result(kept)
 
-    def _written(self, works: list[list[Event] | Insert | Delete]) -> list[list[Kept]]:
+    def _written(self, works: list[_What]) -> list[list[Kept]]:
         done: list[list[Kept]] = []
         with self._engine.begin() as connection:
             # Neighbouring lists of events are written by one statement, and what stands between keeps its place.
@@ -122,6 +152,10 @@ class Committer:
                     continue
                 done += _inserted(connection, waiting)
                 waiting = []
+                if isinstance(work, _Lot):
+                    _offered(connection, work.items)
+                    done.append([])
+                    continue
                 done.append([Kept.NEW] * connection.execute(work).rowcount)
             done += _inserted(connection, waiting)
         return done
@@ -145,15 +179,25 @@ def _inserted(connection: Connection, lists: list[list[Event]]) -> list[list[Kep
     return found
 
 
+def _offered(connection: Connection, items: list[Item]) -> None:
+    if connection.dialect.name == "postgresql":
+        # One lot at a time, so that numbers are seen in their order: who reads on behind the last one misses none.
+        connection.exec_driver_sql("LOCK TABLE items IN SHARE ROW EXCLUSIVE MODE")
+    connection.execute(ITEMS.insert(), [asdict(item) for item in items])
+
+
 def _busy(error: Exception) -> bool:
     words = str(error.__cause__ or error)
     return "locked" in words or "busy" in words or "lock timeout" in words
 
 
-def _refused(error: Exception) -> str:
+def _refused(work: _What, error: Exception) -> str:
     cause = error.__cause__ or error
+    what, again = ("events", " under the same keys") if isinstance(work, list) else ("items", "")
+    if isinstance(work, Insert | Delete):
+        what = "changes"
     return (
-        "The events should be kept and were not: "
+        f"The {what} should be kept and were not: "
         + ("the event store is locked by another writer" if _busy(error) else f"the event store said {type(cause).__name__}")
-        + ". Nothing was kept; send them again under the same keys."
+        + f". Nothing was kept; send them again{again}."
     )

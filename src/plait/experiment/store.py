@@ -11,14 +11,16 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from plait.errors import DataError, StoreError
-from plait.experiment.committer import Committer, Kept
+from plait.experiment.committer import Committer, Kept, Taken
 from plait.experiment.database import readers, shown, url_of, writer
-from plait.experiment.tables import CHANGES, EVENTS, METADATA, Change, Event
+from plait.experiment.tables import CHANGES, EVENTS, ITEMS, METADATA, Change, Event, Item
 
 __all__ = ["EventStore", "Kept"]
 
 _PATIENCE: Final = 2.0
 _GLANCE: Final = 0.05
+_ITEMS: Final = 5_000
+_AT_ONCE: Final = 500
 
 
 @final
@@ -105,6 +107,51 @@ class EventStore:
         """Delete all that is known of a user, and return how many events that were."""
         return self._committer.run(delete(EVENTS).where(EVENTS.c.user == user))
 
+    def keep_items(self, items: list[Item]) -> None:
+        """Keep items that came after training, all of them or none; they are on the disk when this returns.
+
+        Raises:
+            DataError: one of them is kept already, or cannot be kept as it is.
+            StoreError: the store is busy or gone, and nothing was kept.
+        """
+        for item in items:
+            _check_text("item", "id", item.id, 500)
+        try:
+            self._committer.offer(items)
+        except Taken:
+            raise DataError(
+                "New items should have ids of their own, since an item is found by its id. Found some that were added "
+                "before, perhaps just now through another worker. Leave them out."
+            ) from None
+
+    def items(self, table: str, after: int = 0, count: int = _ITEMS) -> list[tuple[int, Item]]:
+        """Return items that came after training with their numbers, in the order in which they came.
+
+        Args:
+            table: the table that they belong to.
+            after: the number behind which to begin.
+            count: how many at most.
+
+        Raises:
+            StoreError: the store cannot be read at the moment.
+        """
+        asked = select(ITEMS).where(ITEMS.c.table == table, ITEMS.c.number > after).order_by(ITEMS.c.number).limit(count)
+        try:
+            with self._read.connect() as connection:
+                return [(row.number, Item(row.table, row.id, row.row, row.at)) for row in connection.execute(asked)]
+        except SQLAlchemyError as error:
+            raise StoreError(f"The items of {self.place} cannot be read: {_cause(error)}. Try again.") from None
+
+    def drop_items(self, table: str, ids: list[str]) -> int:
+        """Delete items that came after training, and return how many that were; a service forgets them when it starts anew.
+
+        Raises:
+            StoreError: the store is busy or gone, and nothing was deleted.
+        """
+        ways = [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
+        chosen = [delete(ITEMS).where(ITEMS.c.table == table, ITEMS.c.id.in_(some)) for some in ways]
+        return sum(self._committer.run(statement) for statement in chosen)
+
     def note(self, change: Change) -> None:
         """Keep what an operator changed."""
         self._committer.run(CHANGES.insert().values(**asdict(change)))
@@ -129,14 +176,18 @@ def _check(event: Event) -> None:
     """Refuse what one of the databases could not give back as it was."""
     limits = {"key": (event.key, 200), "user": (event.user, 500), "item": (event.item, 500), "kind": (event.kind, 100)}
     for name, (text, most) in limits.items():
-        if not text or len(text) > most or "\0" in text or text.encode("utf-8", "ignore").decode() != text:
-            raise DataError(
-                f"`{name}` of an event should be a text of 1 to {most} letters, none of them the letter 0, because both "
-                f"databases must give it back as it was. Found {len(text)} letters."
-            )
+        _check_text("event", name, text, most)
     for name, number in (("value", event.value), ("at", event.at)):
         if number is not None and not math.isfinite(number):
             raise DataError(f"`{name}` of an event should be a finite number. Found {number}.")
+
+
+def _check_text(of: str, name: str, text: str, most: int) -> None:
+    if not text or len(text) > most or "\0" in text or text.encode("utf-8", "ignore").decode() != text:
+        raise DataError(
+            f"`{name}` of an {of} should be a text of 1 to {most} letters, none of them the letter 0, because both "
+            f"databases must give it back as it was. Found {len(text)} letters."
+        )
 
 
 def _cause(error: SQLAlchemyError) -> str:

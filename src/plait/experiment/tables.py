@@ -1,13 +1,13 @@
-"""The two tables of a store: what people did, and what operators changed."""
+"""The tables of a store: what people did, what operators changed, and items that came after training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, MetaData, String, Table, UniqueConstraint
 
-__all__ = ["CHANGES", "EVENTS", "METADATA", "Change", "Event"]
+__all__ = ["CHANGES", "EVENTS", "ITEMS", "METADATA", "Change", "Event", "Item"]
 
 METADATA: Final = MetaData()
 # SQLite numbers rows by itself only where the type is exactly INTEGER.
@@ -35,6 +35,17 @@ CHANGES: Final = Table(
     Column("who", String(200), nullable=False),
     Column("what", String(200), nullable=False),
     Column("more", JSON, nullable=False),
+)
+
+ITEMS: Final = Table(
+    "items",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True),
+    Column("table", String(200), nullable=False),
+    Column("id", String(500), nullable=False),
+    Column("row", JSON, nullable=False),
+    Column("at", Float, nullable=False),
+    UniqueConstraint("table", "id"),
 )
 
 
@@ -78,3 +89,21 @@ class Change:
     who: str
     what: str
     more: dict[str, object] = field(default_factory=dict)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item that came after training.
+
+    Attributes:
+        table: the table that it belongs to.
+        id: its id, as a text.
+        row: its columns, as they were sent.
+        at: when, in seconds since 1970.
+    """
+
+    table: str
+    id: str
+    row: dict[str, object]
+    at: float = 0.0

@@ -243,14 +243,15 @@ class Service:
         return keep(self._events, self.version, asked)
 
     def add_items(self, asked: ItemsAsked) -> Added:
-        """Offer new items from now on.
+        """Offer new items from now on; with a store they are on its disk when this returns.
 
         Raises:
             DataError: a column is missing or holds something else, or an item is there already.
+            StoreError: there is a store, and it is busy or gone; nothing was added.
         """
         stages = Stages()
-        items = self.offer([dict(row) for row in asked.rows])
-        return Added(model=self.version, took=stages.told(), items=items)
+        items, kept = self._shop.add([dict(row) for row in asked.rows])
+        return Added(model=self.version, took=stages.told(), items=items, kept=kept)
 
     def newcomers(self, words: str = "") -> list[dict[str, object]]:
         """Return what is known of items that were added since the run, the newest first: those with a text in them.
@@ -261,8 +262,12 @@ class Service:
         return self._shop.offer.items.since(words) if self.bundle.backend.shape.pairings else []
 
     def offer(self, rows: list[dict[str, object]]) -> list[str]:
-        """Offer new items from now on, and return their ids; see `add_items`."""
-        return self._shop.add(rows)
+        """Offer items that another service was given, and return the ids of those that are new here; none is kept.
+
+        Raises:
+            DataError: this model reads a column that is missing or holds something else.
+        """
+        return self._shop.follow(rows)
 
     @cached_property
     def _shop(self) -> Shop:

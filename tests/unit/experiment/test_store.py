@@ -15,7 +15,7 @@ import pytest
 from support.postgres import server
 
 if TYPE_CHECKING:
-    from plait.experiment import Event, EventStore
+    from plait.experiment import Event, EventStore, Item
 
 
 def event(number: int, user: str = "ann", **more: object) -> Event:
@@ -104,6 +104,63 @@ class TestKeeping:
         assert store.changes(1)[0].more == {"to": "click^2"}
 
 
+def item(number: int, table: str = "films") -> Item:
+    from plait.experiment import Item
+
+    return Item(table, f"f/{number} é", {"film_id": f"f/{number} é", "year": 1999, "tags": ["七", None]}, float(number))
+
+
+class TestNewItems:
+    def test_they_come_back_in_their_order_and_as_they_were(self, opened: Callable[[], EventStore]) -> None:
+        store = opened()
+        store.keep_items([item(3), item(1)])
+        store.keep_items([item(3, "books")])
+        store.keep_items([item(2)])
+        found = opened().items("films")
+        assert [one for _, one in found] == [item(3), item(1), item(2)]
+        assert [one for _, one in store.items("films", found[1][0])] == [item(2)]
+        assert [one for _, one in store.items("films", 0, 1)] == [item(3)]
+        assert store.items("books", found[2][0]) == []
+
+    def test_all_are_kept_or_none_and_none_twice(self, opened: Callable[[], EventStore]) -> None:
+        from plait.errors import DataError
+
+        store, other = opened(), opened()
+        store.keep_items([item(1)])
+        for lot in ([item(2), item(1)], [item(3), item(3)]):
+            with pytest.raises(DataError, match=r"should have ids of their own.*Found some that were added before"):
+                other.keep_items(lot)
+        assert [one for _, one in store.items("films")] == [item(1)]
+        assert store.drop_items("films", [item(1).id, item(9).id]) == 1
+        other.keep_items([item(2), item(1)])
+        assert len(store.items("films")) == 2
+
+    def test_who_reads_on_misses_none(self, opened: Callable[[], EventStore]) -> None:
+        """Writers in several stores at once, events between: numbers are seen in the order of their commits."""
+        stores, reader = [opened(), opened()], opened()
+        seen: list[str] = []
+        place = 0
+
+        def write(number: int) -> None:
+            stores[number % 2].keep_items([item(2 * number), item(2 * number + 1)])
+            stores[number % 2].record([event(number)])
+
+        def read() -> None:
+            nonlocal place
+            for number, one in reader.items("films", place):
+                place = number
+                seen.append(one.id)
+
+        with ThreadPoolExecutor(8) as pool:
+            writing = [pool.submit(write, number) for number in range(40)]
+            while not all(one.done() for one in writing):
+                read()
+        for one in writing:
+            one.result()
+        read()
+        assert sorted(seen) == sorted(item(number).id for number in range(80))
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         "wrong",
@@ -126,18 +183,24 @@ class TestRefusals:
         with pytest.raises(DataError, match=r"of an event should be a (text of 1 to|finite number)"):
             store.record([event(1), replace(event(2), **wrong)])
         assert store.count() == 0
+        with pytest.raises(DataError, match=r"`id` of an item should be a text of 1 to 500 letters"):
+            store.keep_items([item(1), replace(item(2), id="a\0b")])
+        assert store.items("films") == []
         store.close()
 
     def test_a_locked_store_acknowledges_nothing_and_recovers(self, tmp_path: Path) -> None:
         from plait.errors import StoreError
         from plait.experiment import EventStore
 
-        store = EventStore(tmp_path / "events.db", patience=0.2)
+        store = EventStore(tmp_path / "events.db", patience=0.1)
         other = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match=r"locked by another writer\. Nothing was kept; send them again"):
             store.record([event(1)])
+        with pytest.raises(StoreError, match=r"The items should be kept and were not: .*; send them again\.$"):
+            store.keep_items([item(1)])
         assert store.recent("ann", 5) == [], "readers do not wait for the writer"
+        assert store.items("films") == []
         other.execute("ROLLBACK")
         other.close()
         assert len(store.record([event(1)])) == 1

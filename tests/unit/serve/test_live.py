@@ -207,7 +207,8 @@ def test_items_reach_other_workers_and_the_next_model(worker: Worker, two: Path,
     from plait.serve.http.logs import Log
     from plait.serve.http.worker import Options, Worker
 
-    other = Worker(two / "a", "127.0.0.1", Options(allowed=100.0), Board(tmp_path), Log(stream=io.StringIO()))
+    store = str(tmp_path / "events.db")
+    other = Worker(two / "a", "127.0.0.1", Options(store=store, allowed=100.0), Board(tmp_path), Log(stream=io.StringIO()))
     other.load()
     here, there = client_of(worker), client_of(other)
 
@@ -235,22 +236,40 @@ def test_items_reach_other_workers_and_the_next_model(worker: Worker, two: Path,
     other.close()
 
 
+def test_without_a_store_workers_tell_each_other_of_items(two: Path, tmp_path: Path) -> None:
+    from plait.serve.deploy.board import Board
+    from plait.serve.http.logs import Log
+    from plait.serve.http.worker import Options, Worker
+
+    workers = [Worker(two / "a", "127.0.0.1", Options(), Board(tmp_path), Log(stream=io.StringIO())) for _ in range(2)]
+    workers[0].load()
+    row = {"film_id": "n1", "title": "A film", "genres": "drama"}
+    added = client_of(workers[0]).post("/v1/items", json={"rows": [row]}).json()
+    assert (added["items"], added["kept"]) == (["n1"], False)
+    workers[1].load()
+    assert client_of(workers[1]).post("/v1/similar", json={"item": "n1"}).status_code == 200
+    for worker in workers:
+        worker.close()
+
+
 def test_a_half_written_line_is_left_for_later(tmp_path: Path) -> None:
     from plait.errors import DataError
     from plait.serve.deploy.newcomers import Follower, Newcomers
 
     known: list[str] = []
 
-    def add(rows: list[dict[str, Any]]) -> None:
-        if any(row["id"] in known for row in rows):
-            raise DataError("there already")
-        known.extend(row["id"] for row in rows)
+    def add(rows: list[dict[str, Any]]) -> list[str]:
+        if any(row["id"] == "unreadable" for row in rows):
+            raise DataError("a column is missing")
+        new = [row["id"] for row in rows if row["id"] not in known]
+        known.extend(new)
+        return new
 
     newcomers = Newcomers(tmp_path)
     follower = Follower(newcomers, add)
     assert follower.catch_up() == 0
     newcomers.tell([{"id": "a"}])
-    newcomers.tell([{"id": "a"}, {"id": "七"}])
+    newcomers.tell([{"id": "a"}, {"id": "unreadable"}, {"id": "七"}])
     with (tmp_path / "items.jsonl").open("ab") as file:
         file.write(b'[{"id": ')
     assert follower.catch_up() == 2

@@ -260,6 +260,8 @@ class Added(Answer):
     """Items that can be found from now on."""
 
     items: list[str]
+    kept: bool = False
+    """Whether they are on a disk, and offered after a new start too; without a store they are gone then."""
 
 
 class Because(_Part):

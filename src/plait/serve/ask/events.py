@@ -1,10 +1,10 @@
-"""What a service needs of the store of events; `plait.experiment.EventStore` is one."""
+"""What a service needs of the store of events and new items; `plait.experiment.EventStore` is one."""
 
 from __future__ import annotations
 
 from typing import Final, Protocol, runtime_checkable
 
-from plait.experiment import Event, Kept
+from plait.experiment import Event, Item, Kept
 
 __all__ = ["NOT_HAD", "Events", "had"]
 
@@ -14,13 +14,22 @@ NOT_HAD: Final = frozenset({"shown", "impression", "skip"})
 
 @runtime_checkable
 class Events(Protocol):
-    """Keeps events and gives them back at once."""
+    """Keeps events and new items, and gives them back at once."""
 
     def record(self, events: list[Event]) -> list[Kept]:
         """Keep events; they are on the disk when this returns."""
 
     def recent(self, user: str, count: int) -> list[Event]:
         """Return what a user did last, oldest first."""
+
+    def keep_items(self, items: list[Item]) -> None:
+        """Keep items that came after training, all or none; they are on the disk when this returns."""
+
+    def items(self, table: str, after: int = 0) -> list[tuple[int, Item]]:
+        """Return some such items behind a number, each with its own, in the order in which they came."""
+
+    def drop_items(self, table: str, ids: list[str]) -> int:
+        """Delete such items, and return how many that were."""
 
 
 def had(event: Event) -> bool:

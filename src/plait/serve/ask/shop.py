@@ -19,6 +19,7 @@ from plait.serve.ask.crew import Crew
 from plait.serve.ask.events import Events
 from plait.serve.ask.formula import Formula
 from plait.serve.ask.items import Items
+from plait.serve.ask.kept import keeping
 from plait.serve.ask.stages import Limits
 from plait.serve.ask.worth import Worth
 from plait.serve.catalogue import Catalogue
@@ -96,12 +97,38 @@ class Shop:
         """Return the formula of a question, or the one in place."""
         return self.formula if text is None else self._read(text)
 
-    def add(self, rows: list[dict[str, object]]) -> list[str]:
-        """Add items, and offer them from now on.
+    def add(self, rows: list[dict[str, object]]) -> tuple[list[str], bool]:
+        """Add items, and offer them from now on; with a store they are on its disk before they are offered.
+
+        Returns:
+            Their ids, and whether they are kept.
 
         Raises:
             DataError: a column is missing or holds something else, or an item is there already.
+            StoreError: there is a store, and it is busy or gone; nothing was added.
         """
+        table, column = self._laid(rows)
+        ids = [str(value) for value in table[column].to_pylist()]
+        with self._growing, keeping(self.events, self.offer.items.name, ids, rows) as kept:
+            self._grow(table, column)
+        return ids, kept
+
+    def follow(self, rows: list[dict[str, object]]) -> list[str]:
+        """Add those items that others were given and that are not here, and return their ids.
+
+        Raises:
+            DataError: this model reads a column that is missing or holds something else.
+        """
+        table, column = self._laid(rows)
+        with self._growing:
+            ids = [str(value) for value in table[column].to_pylist()]
+            new = [name not in self.offer.items.row_of for name in ids]
+            if any(new):
+                self._grow(table.filter(pa.array(new)), column)
+        return [name for name, one in zip(ids, new, strict=True) if one]
+
+    def _laid(self, rows: list[dict[str, object]]) -> tuple[pa.Table, str]:
+        """Lay new items in columns, and name the column of their ids."""
         items = self.offer.items
         plan = self.run.prepared.plan
         if items.name not in plan.ids:
@@ -116,14 +143,15 @@ class Shop:
             raise DataError(
                 f"Each new row of `{items.name}` should have a `{column}`, by which it is found. Found none in some."
             )
-        with self._growing:
-            # The backend knows more than is offered for a moment, and never less.
-            self.backend.add(table)
-            self.offer = self._offer(self.offer.items.grown(table, column))
-            if worn(self.offer.search) and not self._renewing.is_set():
-                self._renewing.set()
-                Thread(target=self._renew, name="plait-index", daemon=True).start()
-        return [str(value) for value in table[column].to_pylist()]
+        return table, column
+
+    def _grow(self, table: pa.Table, column: str) -> None:
+        # The backend knows more than is offered for a moment, and never less.
+        self.backend.add(table)
+        self.offer = self._offer(self.offer.items.grown(table, column))
+        if worn(self.offer.search) and not self._renewing.is_set():
+            self._renewing.set()
+            Thread(target=self._renew, name="plait-index", daemon=True).start()
 
     def _renew(self) -> None:
         """Build the search anew beside the one that answers, and put what came meanwhile behind it."""

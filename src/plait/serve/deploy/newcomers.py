@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, Protocol, final
 
 from plait.errors import PlaitError
+from plait.serve.ask.events import Events
 
-__all__ = ["Follower", "Newcomers"]
+__all__ = ["Follower", "KeptNewcomers", "Newcomers", "Told"]
 
 _FILE: Final = "items.jsonl"
 
 Row = dict[str, Any]
 
 
+class Told(Protocol):
+    """Where workers are told of new items."""
+
+    def after(self, place: int) -> tuple[list[list[Row]], int]:
+        """Return the lots behind a place, and the place behind them."""
+
+
 @final
 class Newcomers:
-    """A file on the board, a line for each lot of items.
+    """A file on the board, a line for each lot of items: what workers tell each other where there is no store.
 
     Args:
         folder: of the board.
@@ -48,29 +56,60 @@ class Newcomers:
 
 
 @final
+class KeptNewcomers:
+    """The items in a store: those of services that ended, and of others beside this one, are among them.
+
+    Args:
+        events: the store.
+        table: the table of the items.
+    """
+
+    def __init__(self, events: Events, table: str) -> None:
+        self._events = events
+        self._table = table
+
+    def after(self, place: int) -> tuple[list[list[Row]], int]:
+        """Return the next lot behind a number of the store, and the number of its last.
+
+        Raises:
+            StoreError: the store cannot be read at the moment.
+        """
+        found = self._events.items(self._table, place)
+        return ([[dict(item.row) for _, item in found]], found[-1][0]) if found else ([], place)
+
+
+@final
 class Follower:
     """Adds to one model what any worker was told of.
 
     Args:
-        newcomers: what was told.
-        add: adds rows; refuses those that are there already.
+        told: where.
+        add: adds those rows that are not there yet, and returns something for each; refuses what this model cannot read.
     """
 
-    def __init__(self, newcomers: Newcomers, add: Callable[[list[Row]], object]) -> None:
-        self._newcomers = newcomers
+    def __init__(self, told: Told, add: Callable[[list[Row]], Sized]) -> None:
+        self._told = told
         self._add = add
         self._place = 0
 
     def catch_up(self) -> int:
-        """Add what was told since, and return how many rows were new here."""
-        lots, self._place = self._newcomers.after(self._place)
-        return sum(self._added(lot) for lot in lots)
+        """Add what was told since, and return how many rows were new here.
+
+        Raises:
+            StoreError: the store cannot be read at the moment.
+        """
+        new = 0
+        while True:
+            lots, place = self._told.after(self._place)
+            if not lots:
+                return new
+            new += sum(self._added(lot) for lot in lots)
+            self._place = place
 
     def _added(self, lot: list[Row]) -> int:
         try:
-            self._add(lot)
+            return len(self._add(lot))
         except PlaitError:
-            # Some are there already, most often all: the worker that was given them reads its own words. Or this model
-            # reads a column that they do not have, and goes on without them.
-            return sum(self._added([row]) for row in lot) if len(lot) > 1 else 0
-        return len(lot)
+            # This model reads something that one of them does not have, and goes on without that one.
+            half = len(lot) // 2
+            return self._added(lot[:half]) + self._added(lot[half:]) if half else 0

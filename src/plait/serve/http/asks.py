@@ -44,8 +44,9 @@ def _kept(desk: Desk, answer: a.Feedback) -> a.Feedback:
 
 
 def _offered(desk: Desk, service: Service, asked: q.ItemsAsked) -> a.Added:
-    """Add items here, then tell the other workers."""
+    """Add items here; where the other workers do not read them in the store, tell them."""
     added = service.add_items(asked)
+    desk.metrics.answer(added.took, added.degraded)
     if desk.newcomers is not None:
         desk.newcomers.tell([dict(row) for row in asked.rows])
     return added
@@ -92,7 +93,8 @@ def _add_others(app: FastAPI, service: Service, desk: Desk) -> None:
 
     @app.post("/v1/items", tags=["items"], response_model=a.Added)
     async def add_items(asked: q.ItemsAsked) -> Response:
-        return await told(desk, lambda: _offered(desk, service, asked))
+        # Beside the answers, as events are: it waits for the disk, and for the encoder where items have texts.
+        return await desk.lanes.store(lambda: say(_offered(desk, service, asked)))
 
     @app.post("/v1/analyse", tags=["texts"], response_model=a.Analysed)
     async def analyse(asked: q.AnalyseAsked) -> Response:

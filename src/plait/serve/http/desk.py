@@ -33,7 +33,7 @@ class Desk:
         store: where events are kept, if they are.
         live: the model in place, where it can be changed.
         models: the folder in which other models lie.
-        newcomers: where all workers are told of new items.
+        newcomers: where the other workers are told of new items; None where they read them in the store.
     """
 
     lanes: Lanes = field(default_factory=lambda: Lanes(30.0))

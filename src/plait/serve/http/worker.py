@@ -17,14 +17,14 @@ from typing import Final, final
 import torch
 import uvicorn
 
-from plait.errors import PlaitError
+from plait.errors import PlaitError, StoreError
 from plait.experiment import EventStore
 from plait.export.bundle import Bundle, load_bundle
 from plait.serve.browse import Browse
 from plait.serve.deploy.board import Board
 from plait.serve.deploy.gate import ALLOWED
 from plait.serve.deploy.live import Live, Observer
-from plait.serve.deploy.newcomers import Follower
+from plait.serve.deploy.newcomers import Follower, KeptNewcomers
 from plait.serve.http.admission import Lanes
 from plait.serve.http.app import create_app
 from plait.serve.http.curl import curl
@@ -121,9 +121,12 @@ class Worker:
         self._store = None if options.store is None else EventStore(options.store)
         told = _Told(metrics, log)
         self.live: Live[Answering] = Live(self._built, load_bundle, board, _formulate, told, options.allowed)
-        self._newcomers, self._ended = board.newcomers, threading.Event()
+        self._log, self._ended = log, threading.Event()
+        # With a store, what is on its disk is what all workers follow; without one they tell each other.
+        self._newcomers = board.newcomers if self._store is None else None
+        self._board = board
         lanes, models = Lanes(options.limits.patience), folder.resolve().parent
-        self._desk = Desk(lanes, metrics, log, self._store, self.live, models, board.newcomers)
+        self._desk = Desk(lanes, metrics, log, self._store, self.live, models, self._newcomers)
         self.app = Door(Switch(self.live), guard, options.limits, metrics, log)
 
     def load(self) -> None:
@@ -146,17 +149,28 @@ class Worker:
     def _built(self, folder: Path, bundle: Bundle) -> Answering:
         browse = Browse(bundle.run)
         service = Service(bundle, self._store)
-        service.warm()
-        follower = Follower(self._newcomers, service.offer)
+        items, store = bundle.backend.shape.items, self._store
+        told = self._board.newcomers if store is None or items is None else KeptNewcomers(store, items)
+        follower = Follower(told, service.offer)
+        # First, so that what is made once holds them too.
         follower.catch_up()
+        service.warm()
         return Answering(browse, service, create_app(browse, service, self._desk), follower)
 
     def _follow(self) -> None:
         """Offer what other workers were told of."""
-        while not self._ended.wait(_NEWS):
+        wait = _NEWS
+        while not self._ended.wait(wait):
             current = self.live.current
-            if current is not None:
-                current.service.follower.catch_up()
+            try:
+                if current is not None:
+                    current.service.follower.catch_up()
+                wait = _NEWS
+            except StoreError as error:
+                # It is told once, and asked again more and more seldom.
+                if wait == _NEWS:
+                    self._log.problem("items", error=type(error).__name__)
+                wait = min(10.0, 2 * wait)
 
 
 def _formulate(answering: Answering, formula: str) -> str:
