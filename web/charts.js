@@ -30,7 +30,9 @@ const percent = (value) => `${value >= 0 ? "+" : "−"}${Math.abs(100 * value).t
 const fine = (value) => `${value >= 0 ? "+" : "−"}${Number((100 * Math.abs(value)).toPrecision(2))} %`;
 const short = (value) => (value === null ? "–" : Number(value.toPrecision(4)).toString());
 const escaped = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-const shades = (p) => [p.c1, p.c2, p.c3, p.c4, p.c5, p.c6];
+const SHADES = 6;
+/** A colour for one of several; when all are taken they come again, paler. */
+const shade = (p, place) => ({ color: p[`c${(place % SHADES) + 1}`], opacity: place < SHADES ? 1 : 0.5 });
 
 function common(p, words) {
   return {
@@ -41,7 +43,10 @@ function common(p, words) {
       backgroundColor: p.card, borderColor: p.line, textStyle: { color: p.ink, fontSize: 12 }, confine: true,
       extraCssText: "box-shadow: 0 4px 14px rgb(0 0 0 / .12)",
     },
-    legend: { top: 0, left: "center", itemWidth: 16, itemHeight: 8, textStyle: { color: p.soft, fontSize: 12 }, icon: "roundRect" },
+    legend: {
+      type: "scroll", pageIconColor: p.accent, pageIconInactiveColor: p.line, pageTextStyle: { color: p.soft }, pageIconSize: 11,
+      top: 0, left: "center", itemWidth: 16, itemHeight: 8, textStyle: { color: p.soft, fontSize: 12 }, icon: "roundRect",
+    },
     title: words,
   };
 }
@@ -108,15 +113,15 @@ const kinds = {
       data: one.points,
       symbolSize: 6,
       showSymbol: one.points.length < 30,
-      color: tint[one.role] ?? shades(p)[place % 6],
-      lineStyle: { width: 2, type: one.role === "alone" ? "dashed" : "solid" },
+      color: tint[one.role] ?? shade(p, place).color,
+      lineStyle: { width: 2, type: one.role === "alone" ? "dashed" : place < SHADES ? "solid" : "dotted" },
       markLine: one.kept ? { silent: true, symbol: "none", label: { show: false }, lineStyle: { color: tint[one.role] ?? p.soft, opacity: 0.45 }, data: [{ xAxis: one.kept }] } : undefined,
     }));
     return {
       ...common(p),
       grid: { left: 8, right: 14, top: 30, bottom: 26, containLabel: true },
       tooltip: { ...common(p).tooltip, trigger: "axis", valueFormatter: short },
-      xAxis: axis(p, { type: "value", name: spec.x, nameLocation: "middle", nameGap: 24, minInterval: 1, min: "dataMin", max: "dataMax", splitLine: { show: false } }),
+      xAxis: axis(p, { type: "value", name: spec.x, nameLocation: "middle", nameGap: 24, minInterval: 1, min: ({ min, max }) => (min === max ? min - 1 : min), max: ({ min, max }) => (min === max ? max + 1 : max), splitLine: { show: false } }),
       yAxis: axis(p, { type: "value", scale: true, min: spec.low ?? undefined, max: spec.high ?? undefined, axisLabel: { color: p.soft, fontSize: 11, formatter: short } }),
       series,
     };
@@ -153,11 +158,11 @@ const kinds = {
       ...common(p),
       legend: undefined,
       grid: { left: 8, right: 8, top: 6, bottom: 8, containLabel: true },
-      tooltip: { ...common(p).tooltip, formatter: ({ data }) => `${escaped(spec.rows[data[1]])} → ${escaped(spec.columns[data[0]])}<br><b>${text(data[2]) || "–"}</b>` },
+      tooltip: { ...common(p).tooltip, formatter: ({ value }) => `${escaped(spec.rows[value[1]])} → ${escaped(spec.columns[value[0]])}<br><b>${text(value[2] === "-" ? null : value[2]) || "–"}</b>` },
       xAxis: axis(p, { type: "category", data: spec.columns, position: "bottom", splitLine: { show: false }, axisLabel: { color: p.ink, fontSize: 11, interval: 0, rotate: spec.columns.length > 5 ? 40 : 0 } }),
       yAxis: axis(p, { type: "category", data: spec.rows, inverse: true, splitLine: { show: false }, axisLabel: { color: p.ink, fontSize: 11, width: 90, overflow: "truncate" } }),
       visualMap: { show: false, min: -reach, max: reach, inRange: { color: [p.bad, p.card, p.good] } },
-      series: [{ type: "heatmap", data: cells.map((c) => [c[0], c[1], c[2] ?? "-"]), label: { show: spec.columns.length <= 8, color: p.ink, fontSize: 11, formatter: ({ data }) => text(data[2] === "-" ? null : data[2]) }, itemStyle: { borderColor: p.card, borderWidth: 2, borderRadius: 4 } }],
+      series: [{ type: "heatmap", data: cells.map((c) => ({ value: [c[0], c[1], c[2] ?? "-"], label: { color: Math.abs(c[2] ?? 0) > 0.75 * reach ? p.paper : p.ink } })), label: { show: spec.columns.length <= 8, fontSize: 11, formatter: ({ value }) => text(value[2] === "-" ? null : value[2]) }, itemStyle: { borderColor: p.card, borderWidth: 2, borderRadius: 4 } }],
     };
   },
 
@@ -169,7 +174,7 @@ const kinds = {
       tooltip: { ...common(p).tooltip, trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: (v) => `${(100 * v).toFixed(1)} %` },
       xAxis: axis(p, { type: "value", max: 1, axisLabel: { color: p.soft, fontSize: 11, formatter: (v) => `${Math.round(100 * v)} %` } }),
       yAxis: axis(p, { type: "category", inverse: true, data: spec.rows, splitLine: { show: false }, axisLabel: { color: p.ink, fontSize: 12, width: 110, overflow: "truncate" } }),
-      series: spec.parts.map((part, place) => ({ name: part.name, type: "bar", stack: "all", barMaxWidth: 26, data: part.values, color: shades(p)[place % 6], itemStyle: { borderColor: p.card, borderWidth: 1 } })),
+      series: spec.parts.map((part, place) => ({ name: part.name, type: "bar", stack: "all", barMaxWidth: 26, data: part.values, color: shade(p, place).color, itemStyle: { opacity: shade(p, place).opacity, borderColor: p.card, borderWidth: 1 } })),
     };
   },
 

@@ -121,7 +121,7 @@ class RouteTold(Told):
     failed: int
     """Answers from 500 on."""
     refused: int
-    """Answers from 400 to 499."""
+    """Turned away at the door: no key or not this one's, too large, too many."""
     p50: float | None
     """Milliseconds within which half was answered, interpolated in its bucket; none before the first answer."""
     p95: float | None
