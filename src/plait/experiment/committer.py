@@ -192,12 +192,20 @@ def _busy(error: Exception) -> bool:
 
 
 def _refused(work: _What, error: Exception) -> str:
-    cause = error.__cause__ or error
     what, again = ("events", " under the same keys") if isinstance(work, list) else ("items", "")
     if isinstance(work, Insert | Delete):
         what = "changes"
-    return (
-        f"The {what} should be kept and were not: "
-        + ("the event store is locked by another writer" if _busy(error) else f"the event store said {type(cause).__name__}")
-        + f". Nothing was kept; send them again{again}."
-    )
+    return f"The {what} should be kept and were not: {_why(error)}. Nothing was kept; send them again{again}."
+
+
+def _why(error: Exception) -> str:
+    """Say what kept the store from writing, without its place, which callers need not know."""
+    cause = error.__cause__ or error
+    words = str(cause).lower()
+    if _busy(error):
+        return "the event store is locked by another writer"
+    if "disk is full" in words or "no space left" in words:
+        return "its disk is full"
+    if "disk i/o error" in words:
+        return "its disk cannot be written"
+    return f"the event store said {type(cause).__name__}"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import resource
 import signal
 import socket
-from contextlib import ExitStack
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.served import served
+from support.served import Served, served
 from support.server_thread import answering
 
 if TYPE_CHECKING:
@@ -34,18 +38,44 @@ def answered(connection: socket.socket) -> tuple[int, bool, dict[str, Any]]:
     return answer.status, answer.getheader("connection") == "close", body
 
 
-def test_new_items_outlive_a_kill(films_run: Run, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def keeping(films_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Path]]:
+    """A service with a store; the last test that asks for it kills it."""
+    store = tmp_path_factory.mktemp("keeping") / "events.db"
+    with served(films_run.folder, "--store", str(store)) as service:
+        yield service, store
+
+
+def test_a_full_disk_acknowledges_nothing_and_recovers(keeping: tuple[Served, Path]) -> None:
+    service, store = keeping
+    events = [{"key": f"k{number}", "user": "5", "item": "f/3 é", "kind": "click"} for number in range(3)]
+    assert service.ask("/v1/feedback", events[0])[0] == 200
+    # From here on no file can be written by that process, as if there were no room.
+    free = resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    for path, body in (("/v1/feedback", events[1]), ("/v1/items", {"rows": [{**NEW, "film_id": "no room"}]})):
+        status, headers, text = service.ask(path, body)
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert re.search(r"should be kept and were not: its disk (is full|cannot be written)\. Nothing was kept", text), text
+    assert service.ask("/v1/recommend", {"user": "5"})[0] == 200
+    assert json.loads(service.ask("/v1/score", {"user": "5", "items": ["no room"]})[2])["unknown"] == ["no room"]
+    resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, free)
+    for event in events[1:]:
+        assert json.loads(service.ask("/v1/feedback", event)[2])["repeated"] is False
+    with closing(sqlite3.connect(store)) as connection:
+        assert [key for (key,) in connection.execute("SELECT key FROM events ORDER BY number")] == ["k0", "k1", "k2"]
+
+
+def test_new_items_outlive_a_kill(keeping: tuple[Served, Path], films_run: Run, tmp_path: Path) -> None:
     from fastapi.testclient import TestClient
 
     from plait.serve.http.worker import Options
 
-    store = str(tmp_path / "events.db")
-    with served(films_run.folder, "--store", store) as service:
-        status, _, body = service.ask("/v1/items", {"rows": [NEW]})
-        service.process.send_signal(signal.SIGKILL)
-        assert (status, '"kept":true' in body) == (200, True)
-        assert service.process.wait(30) == -signal.SIGKILL
-    with answering(films_run.folder, tmp_path / "board", Options(store=store)) as (address, worker):
+    service, store = keeping
+    status, _, body = service.ask("/v1/items", {"rows": [NEW]})
+    service.process.send_signal(signal.SIGKILL)
+    assert (status, '"kept":true' in body) == (200, True)
+    assert service.process.wait(30) == -signal.SIGKILL
+    with answering(films_run.folder, tmp_path / "board", Options(store=str(store))) as (address, worker):
         client = TestClient(worker.app, base_url=address)
         found = client.post("/v1/score", json={"user": "5", "items": ["n1"]}).json()
     assert [one["title"] for one in found["items"]] == ["A new film"]
