@@ -57,7 +57,7 @@ def test_the_other_recipes_of_the_how_to_are_accepted(number: int) -> None:
 def test_visit_conversion_spend(tmp_path: Path, chain: str) -> None:
     mails = pq.read_table(source("hillstrom", "email.parquet"))
     pq.write_table(mails, tmp_path / "email.parquet")
-    recipe = blocks()[0] | SMALL | {"train": {**FEW, "epochs": 4, "batch": 256, "learning_rate": 0.005}}
+    recipe = blocks()[0] | SMALL | {"train": {**FEW, "epochs": 2, "batch": 256, "learning_rate": 0.01}}
     recipe["tasks"]["buy"]["chain"] = chain
     (tmp_path / "mailing.yaml").write_text(yaml.safe_dump(recipe))
     assert "FAIL" not in plait("check", tmp_path / "mailing.yaml").stdout

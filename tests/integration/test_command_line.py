@@ -23,7 +23,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("shop")
     recipe = write_films(folder, ratings=3_000)
-    recipe["train"] = {"epochs": 4, "patience": 30, "batch": 64, "threads": 1, "checkpoint_every": 5}
+    recipe["train"] = {"epochs": 2, "patience": 30, "batch": 64, "threads": 1, "checkpoint_every": 5}
     (folder / "films.yaml").write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
     return folder
 

@@ -125,7 +125,7 @@ def test_the_recipe_of_the_how_to_on_real_films(tmp_path: Path) -> None:
 
 def test_next_item_and_links_jointly_on_real_groceries(tmp_path: Path) -> None:
     events = pq.read_table(source("grocery_relations", "events.parquet")).sort_by("time")
-    events = events.slice(events.num_rows - 8_000)
+    events = events.slice(events.num_rows - 5_000)
     items = pq.read_table(source("grocery_relations", "items.parquet"))
     items = items.filter(pc.is_in(items["item_id"], pc.unique(events["item_id"])))
     known = set(items["item_id"].to_pylist())

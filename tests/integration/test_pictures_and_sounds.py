@@ -82,7 +82,7 @@ def recipe(media: bool, fusion: object = "concat") -> dict[str, object]:
             "audio": {"seconds": 0.3, "mels": 16, "hop": 30, "width": 16},
             "fusion": fusion,
         },
-        "train": {"epochs": 25, "batch": 36, "learning_rate": 0.005, "patience": 25, "threads": 1},
+        "train": {"epochs": 15, "batch": 36, "learning_rate": 0.008, "patience": 25, "threads": 1},
     }
 
 

@@ -64,8 +64,8 @@ def test_an_encoder_from_nothing_learns_how_summaries_are_written(tmp_path: Path
         "tables": {"reviews": {"source": "reviews.parquet"}},
         "tasks": {"words": {"table": "reviews", "kind": "masked", "text": "summary"}},
         "split": {"by": "random"},
-        "model": MODEL | {"text": {"model": str(tmp_path / "mine"), "tune": "full", "learning_rate": 0.001}},
-        "train": TRAIN | {"epochs": 3},
+        "model": MODEL | {"text": {"model": str(tmp_path / "mine"), "tune": "full", "learning_rate": 0.002}},
+        "train": TRAIN | {"epochs": 2},
     }
     found = figures(tmp_path, recipe, "words")
     assert isinstance(made, dict) and made["tokens"] == 1000

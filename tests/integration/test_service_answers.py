@@ -52,7 +52,7 @@ def movies(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
             "next": {"table": "ratings", "kind": "retrieval", "label": "movie_id", "where": "rating >= 4"},
         },
         "split": {"by": "random", "valid": 0.1, "test": 0.1},
-        "train": {"epochs": 2, "batch": 2048, "threads": 1, "probes": 0},
+        "train": {"epochs": 1, "batch": 1024, "threads": 1, "probes": 0},
     }
     return train(recipe, folder / "runs" / "first", base=folder, alone=False)
 

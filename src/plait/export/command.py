@@ -9,7 +9,7 @@ from typing import Literal
 from plait.errors import RecipeError, RunError
 from plait.export.bundle import load_bundle
 from plait.export.certainty import Certainty, certainties
-from plait.export.compiled import compile_graphs
+from plait.export.compiled import check_compiler, compile_graphs
 from plait.export.compress import Beside, bytes_of, check_loss, quantise, table
 from plait.export.eager import EagerBackend
 from plait.export.golden import write_golden
@@ -45,6 +45,8 @@ def export(run: Run, out: Path, options: Options | None = None) -> Serving:
             "`--compiled` should be given a run that ranks items for users, whose requests it is compiled for. Found tasks "
             "about single rows. Export without it."
         )
+    if options.compiled:
+        check_compiler()
     _make_room(out)
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)

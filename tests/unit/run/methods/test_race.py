@@ -18,7 +18,8 @@ def told(what: str, done: int, total: int) -> None:
     pass
 
 
-def test_a_race_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_a_race_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plait.run.methods.grounds._SYNTHETIC_ROWS", 6_000)
     lines, found = bench_methods(tmp_path, None, ["unrelated"], ["uncertainty"], 1, None, told)
     kept = rows_of(tmp_path / "results.jsonl")
     assert sorted(row.method for row in kept) == [BASELINE, "uncertainty"]
