@@ -106,7 +106,7 @@ def test_a_decoder_from_its_gguf_file(monkeypatch: pytest.MonkeyPatch) -> None:
             pytest.skip(f"`{package}` is not installed")
     import gguf
 
-    # The file is read from its start for the settings, the tokenizer and the weights, and its names are listed for each part.
+    # The file is read anew for the settings, the tokenizer and the weights, and its names are listed for each part.
     monkeypatch.setattr(gguf, "GGUFReader", functools.cache(gguf.GGUFReader))
     monkeypatch.setattr(gguf, "get_tensor_name_map", functools.cache(gguf.get_tensor_name_map))
     loaded = load_pretrained(find_model("SmolLM2-135M-Instruct"), dtype=torch.bfloat16)
