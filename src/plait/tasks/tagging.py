@@ -22,12 +22,10 @@ __all__ = ["Tagging"]
 class Tagging(TokenHead):
     """Mark phrases: each token is outside (O), the first of a phrase (B), or goes on with one (I).
 
-        z_k = W relu(A s_k + C h),    loss = sum over the text's tokens k of -log softmax(z_k)[tag of k], per n tokens
+        z_k = W relu(A s_k + C h),    loss = mean over the text's tokens k of -log softmax(z_k)[tag of k]
 
     with s_k the encoder's state of token k, normalised, and h the task's vector, so that what else is known of the row
-    speaks at every token. n is how many tokens the texts of the batch have on average, so that each token of a batch weighs
-    the same, whatever the length of its text. Separators count nowhere. The biases start at the shares of the tags in the
-    training part.
+    speaks at every token. Separators count nowhere. The biases start at the shares of the tags in the training part.
 
     Phrases are read off the likeliest sequence of tags in which no phrase goes on that has not begun (`best_path`), each O
     worth `lean` less than its log chance. The chance of a phrase is that of its tags, times the chance that it ends where it
@@ -84,12 +82,12 @@ class Tagging(TokenHead):
         return output
 
     def losses(self, output: Float[Tensor, "T O"], label: Float[Tensor, "B L"], script: Script) -> Float[Tensor, " B"]:
-        """Compute the loss of each example, in proportion to its length; the mean over a batch is that over its tokens."""
+        """Compute the loss of each example, averaged over its tokens."""
         places, whose = script.spread()
         tags = marked(label, script.lengths.index_select(0, script.of))
         counts = self._counts(script, places).to(output.dtype)
         each = functional.cross_entropy(output, tags, reduction="none") * counts
-        return sums(each, whose, label.shape[0]) * (label.shape[0] / counts.sum().clamp(min=1))
+        return sums(each, whose, label.shape[0]) / sums(counts, whose, label.shape[0]).clamp(min=1)
 
     def predict(self, output: Float[Tensor, "T O"], script: Script) -> Float[Tensor, "B P"]:
         """Return first token, last token and chance of the phrases of each example."""

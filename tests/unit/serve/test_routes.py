@@ -209,7 +209,7 @@ class TestRefusals:
         ],
     )
     def test_what_is_not_there_is_404_with_a_way_on(self, shop: TestClient, path: str, words: str) -> None:
-        answer = shop.get(path)
+        answer = shop.get(path, headers={"Cookie": "plait_language=en"})
         assert answer.status_code == 404
         assert words in html.unescape(answer.text)
         assert 'href="/"' in answer.text

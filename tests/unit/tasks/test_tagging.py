@@ -34,16 +34,15 @@ def test_it_starts_at_the_shares_of_the_tags() -> None:
         assert torch.softmax(output, dim=1)[1].tolist() == pytest.approx([0.7, 0.2, 0.1], abs=1e-5)
 
 
-def test_the_loss_is_a_mean_over_the_tokens_of_a_batch_that_are_no_separators() -> None:
+def test_the_loss_is_a_mean_over_tokens_that_are_no_separators() -> None:
     head = Tagging(LAYOUT, ALPHABET, 2, [])
     given = script([0, 5, 6, 7, 1], [0, 1], of=[0, 1, 0])
     logits = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6], [0.9, 0.05, 0.05], [0.1, 0.1, 0.8]]).log()
     output = torch.cat([logits, torch.zeros(2, 3), logits])
     label = torch.tensor([[1.0, 2.0], [-1.0, -1.0], [3.0, 3.0]])
     losses = head.losses(output, label, given)
-    # Six tokens count, two for each of three examples.
-    first = -(torch.tensor(0.8).log() + torch.tensor(0.6).log() + torch.tensor(0.9).log()) / 2
-    last = -(torch.tensor(0.1).log() + torch.tensor(0.2).log() + torch.tensor(0.05).log()) / 2
+    first = -(torch.tensor(0.8).log() + torch.tensor(0.6).log() + torch.tensor(0.9).log()) / 3
+    last = -(torch.tensor(0.1).log() + torch.tensor(0.2).log() + torch.tensor(0.05).log()) / 3
     assert losses.tolist() == pytest.approx([float(first), 0.0, float(last)], abs=1e-5)
 
 

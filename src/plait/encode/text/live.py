@@ -1,6 +1,5 @@
 """The pretrained text encoder as a part of the model, trained with its tasks."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, final
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 from plait.encode.pretrained.find import find_model
 from plait.encode.text.alphabet import alphabet_of, embeddings_of
 from plait.encode.text.chunks import cut, pad
-from plait.encode.text.dropout import ByteDropout
 from plait.encode.text.layers import Layers, fix_linears, held
 from plait.encode.text.load import Pretrained, load_pretrained
 from plait.encode.text.lora import add_adapters, merge_adapters, targets
@@ -201,9 +199,7 @@ class LiveText(nn.Module):
                 module.requires_grad_(False)  # BERT's, which reads no state of ours
         fix_linears(self.body)
         if self.settings.checkpoint and not self._frozen:
-            # What is computed again draws the same numbers only by the same dropout.
-            again = {"use_reentrant": False, "context_fn": lambda: (contextlib.nullcontext(), ByteDropout())}
-            self._loaded.model.activation_checkpointing_enable(again)
+            self._loaded.model.activation_checkpointing_enable({"use_reentrant": False})
 
     def _encode(
         self, ids: Tensor, lengths: Tensor, states: bool, starts: Tensor | None = None, tasks: int = 1
@@ -246,8 +242,7 @@ class LiveText(nn.Module):
 
     def _pass(self, ids: Int[Tensor, "b L"], seen: Tensor) -> Float[Tensor, "b L width"]:
         if not self._frozen or any(adapters.on for adapters in self._adapters):
-            with ByteDropout() if self.training else contextlib.nullcontext():
-                found: Tensor = self.body(input_ids=ids, attention_mask=seen.long()).last_hidden_state
+            found: Tensor = self.body(input_ids=ids, attention_mask=seen.long()).last_hidden_state
             return found.float()
         with torch.no_grad():
             found = self.body(input_ids=ids, attention_mask=seen.long()).last_hidden_state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from math import isfinite
@@ -104,27 +105,7 @@ class Renderer:
         made.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
             say, lambda one, many, count: say(one if count == 1 else many), newstyle=True
         )
-        named = {
-            "binary": say("binary"),
-            "regression": say("regression"),
-            "multiclass": say("multiclass"),
-            "multilabel": say("multilabel"),
-            "ordinal": say("ordinal"),
-            "ranking": say("ranking"),
-            "retrieval": say("retrieval"),
-            "tagging": say("tagging"),
-            "relatedness": say("relatedness"),
-            "masked": say("masked"),
-            "amount": say("amount"),
-            "number": say("number"),
-            "category": say("category"),
-            "text": say("text"),
-            "image": say("image"),
-            "history": say("history"),
-            "embedding": say("embedding"),
-            "yes": say("yes"),
-            "no": say("no"),
-        }
+        named = _named(say)
         made.filters |= {
             "percent": percent,
             "named": lambda word: named.get(word, word),
@@ -174,6 +155,31 @@ def asking(path: str, **query: object) -> str:
     """Return a path, as it is, with those parts of a query that are not empty; of several values each."""
     kept = {name: value for name, value in query.items() if value not in ("", None, ())}
     return f"{path}?{urlencode(kept, doseq=True)}" if kept else path
+
+
+def _named(say: Callable[[str], str]) -> dict[str, str]:
+    """Return the words of kinds of tasks and columns, and of labels that are yes or no."""
+    return {
+        "binary": say("binary"),
+        "regression": say("regression"),
+        "multiclass": say("multiclass"),
+        "multilabel": say("multilabel"),
+        "ordinal": say("ordinal"),
+        "ranking": say("ranking"),
+        "retrieval": say("retrieval"),
+        "tagging": say("tagging"),
+        "relatedness": say("relatedness"),
+        "masked": say("masked"),
+        "amount": say("amount"),
+        "number": say("number"),
+        "category": say("category"),
+        "text": say("text"),
+        "image": say("image"),
+        "history": say("history"),
+        "embedding": say("embedding"),
+        "yes": say("yes"),
+        "no": say("no"),
+    }
 
 
 def _address(path: str, **query: object) -> str:

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from plait.encode.text.dropout import ByteDropout
 from plait.encode.text.live import LiveText
 from plait.encode.text.settings import Text
 from plait.encode.text.token_rows import TokenRows
@@ -106,21 +105,3 @@ def test_a_frozen_one_and_one_that_computes_more_keep_theirs(tmp_path: Path) -> 
     made._loaded.model.set_input_embeddings(Scaled(*size))
     made.look_up()
     assert type(made._loaded.model.get_input_embeddings()) is Scaled
-
-
-def test_a_tuned_encoder_uses_the_quick_dropout_in_training_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[float] = []
-    entered = ByteDropout.__torch_function__
-
-    def listen(self: ByteDropout, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        if func is nn.functional.dropout:
-            asked.append(1)
-        return entered(self, func, types, args, kwargs)
-
-    monkeypatch.setattr(ByteDropout, "__torch_function__", listen)
-    made = encoder(tmp_path, "bert", False)
-    made(IDS, LENGTHS, KEYS)
-    assert asked
-    asked.clear()
-    made.eval()(IDS, LENGTHS, KEYS)
-    assert not asked
