@@ -34,10 +34,10 @@ def test_a_bundle_answers_as_its_run(films_run: Run, tmp_path: Path) -> None:
         assert [p.item for p in here.items] == [p.item for p in there.items]
         assert [p.score for p in here.items] == pytest.approx([p.score for p in there.items], rel=1e-4)
     rows = ItemsAsked(rows=[{"film_id": "new", "title": "New", "genres": "drama"}])
-    answers = []
-    for service in (run, bundle):
-        service.add_items(rows)
-        answers.append(service.rank(RankAsked(user="3", items=["new", "f/1 é"])))
+    run.add_items(rows)
+    bundle.offer([dict(row) for row in rows.rows])
+    answers = [service.rank(RankAsked(user="3", items=["new", "f/1 é"])) for service in (run, bundle)]
+    assert answers[0].unknown == answers[1].unknown == []
     assert {p.item: p.score for p in answers[0].items} == pytest.approx(
         {p.item: p.score for p in answers[1].items}, rel=1e-4
     )
