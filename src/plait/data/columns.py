@@ -139,7 +139,7 @@ class Prepared:
 
     def every(self, table: str) -> pa.Table:
         """Return the outside values of all rows of a table that has an `id`, from row 1; see `raw`."""
-        return self.raw(table, torch.arange(1, self.tables[table].matrix.shape[0]))
+        return self._raw(table)
 
     def raw(self, table: str, rows: Tensor) -> pa.Table:
         """Return the outside values (id, title, …) of rows of a table that has an `id`.
@@ -155,8 +155,13 @@ class Prepared:
             RecipeError: if the table has no `id`, so that its outside values were not kept.
             CorruptError: if the kept file is damaged.
         """
-        from plait.data.store import read_raw, take_rows
+        from plait.data.store import take_rows
+
+        return take_rows(self._raw(table), rows)
+
+    def _raw(self, table: str) -> pa.Table:
+        from plait.data.store import read_raw
 
         if table not in self._outside:
             self._outside[table] = read_raw(self.folder, table)
-        return take_rows(self._outside[table], rows)
+        return self._outside[table]

@@ -15,6 +15,7 @@ from plait.data.values import flat, plain, plain_as
 __all__ = ["Vocabulary", "count"]
 
 Ints = npt.NDArray[np.int32]
+_FEW: Final = 100
 _DENSE: Final = 1 << 24
 _FARTHEST: Final = 1 << 62
 
@@ -49,6 +50,8 @@ class Vocabulary:
             lowest, table = dense
             places = array.fill_null(lowest - 1).to_numpy(zero_copy_only=False) - (lowest - 1)
             result = table[np.where((places < 0) | (places >= len(table)), 0, places)]
+        elif len(array) < len(self.values) // _FEW:
+            result = self._few(array)
         else:
             found = pc.index_in(array, value_set=self.values).fill_null(-1).to_numpy(zero_copy_only=False)
             result = found.astype(np.int32) + np.int32(1)
@@ -60,6 +63,16 @@ class Vocabulary:
         """Return the values of numbers; 0 and below give NULL."""
         wanted = np.asarray(numbers, dtype=np.int64)
         return self.values.take(pa.array(np.maximum(wanted - 1, 0), mask=wanted < 1))
+
+    def _few(self, array: pa.Array) -> Ints:
+        """Look for the vocabulary in a few values: a table of these is made sooner than one of the vocabulary."""
+        some = array.unique()
+        met = pc.index_in(self.values, value_set=some)
+        places = np.flatnonzero(met.is_valid().to_numpy(zero_copy_only=False))
+        numbers = np.zeros(len(some), np.int32)
+        numbers[met.take(pa.array(places)).to_numpy(zero_copy_only=False)] = places.astype(np.int32) + np.int32(1)
+        found: Ints = numbers[pc.index_in(array, value_set=some).to_numpy(zero_copy_only=False)]
+        return found
 
     def _dense(self) -> tuple[int, Ints] | None:
         """Make a direct table of a range of whole numbers, where that is not much longer than the vocabulary."""

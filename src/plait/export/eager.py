@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.data.columns import Prepared
+from plait.data.room import Room
 from plait.export.backend import Asker, Backend
 from plait.export.growth import grown
 from plait.export.pairs import Pairs
@@ -38,7 +39,7 @@ class EagerBackend(Backend):
         self.version = sha256(run.folder / NAME)
         self._prepared = run.prepared
         self._places: Tensor | None = None
-        self._growing = Lock()
+        self._growing, self._placing, self._room = Lock(), Lock(), Room()
 
     @property
     def users(self) -> int:
@@ -69,17 +70,24 @@ class EagerBackend(Backend):
         """Return where the items lie; see `Backend.places`."""
         if not self.shape.pairings or self.shape.pairings[0].retrieval is None:
             return None
-        prepared, places = self._prepared, self._places
-        if places is None or len(places) != self.items + 1:
+        task = self.shape.pairings[0].retrieval
+        with self._placing:
+            prepared, places = self._prepared, self._places
             scorer = Scorer(self._run.model, prepared, torch.device("cpu"))
-            places = self._places = scorer.candidates(self.shape.pairings[0].retrieval).float()
+            rows = prepared.tables[self.pairing().items].matrix.shape[0]
+            if places is None:
+                places = scorer.candidates(task).float()
+            elif len(places) < rows:
+                more = scorer.candidates(task, torch.arange(len(places), rows)).float()
+                places = self._room.behind("places", places, more)
+            self._places = places
         return places
 
     def add(self, rows: pa.Table) -> list[int]:
         """Add items; see `Backend.add`."""
         table = self.pairing().items
         with self._growing:
-            self._prepared, numbers = grown(self._run, self._prepared, table, rows)
+            self._prepared, numbers = grown(self._run, self._prepared, table, rows, self._room)
         return numbers
 
     @property

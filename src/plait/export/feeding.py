@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from plait.data.room import Room
 from plait.export.reading import Input
 from plait.export.serving import Serving
 from plait.export.store import Store, read_tensors
@@ -85,9 +86,9 @@ class Feeding:
                 found[known.name] = self.store.take(known.table, known.tensor, sequences[name])
         return found
 
-    def grown(self, table: str, more: Mapping[str, npt.NDArray[Any]]) -> Feeding:
-        """Return the same with rows behind those of a table."""
-        return Feeding(self.store.grown(table, more), self.items, self.spans, self.last)
+    def grown(self, table: str, more: Mapping[str, npt.NDArray[Any]], room: Room) -> Feeding:
+        """Return the same with rows behind those of a table; see `Store.grown`."""
+        return Feeding(self.store.grown(table, more, room), self.items, self.spans, self.last)
 
     def _sequence(self, history: str, owners: Rows, instead: Sequence[int] | None) -> Rows:
         """Return the newest items of each owner, newest last, padded with 0 on the left."""

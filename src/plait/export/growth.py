@@ -13,12 +13,13 @@ from plait.errors import DataError
 
 if TYPE_CHECKING:
     from plait.data.columns import Prepared
+    from plait.data.room import Room
     from plait.run.run import Run
 
 __all__ = ["grown"]
 
 
-def grown(run: Run, prepared: Prepared, table: str, rows: pa.Table) -> tuple[Prepared, list[int]]:
+def grown(run: Run, prepared: Prepared, table: str, rows: pa.Table, room: Room) -> tuple[Prepared, list[int]]:
     """Return the tables with rows added to one, and the numbers of these rows.
 
     Args:
@@ -26,6 +27,7 @@ def grown(run: Run, prepared: Prepared, table: str, rows: pa.Table) -> tuple[Pre
         prepared: its tables, with the rows that were added so far.
         table: the table that grows.
         rows: the new rows.
+        room: where these tables grow.
 
     Raises:
         DataError: a column is missing or holds something else, or a row with the same id is there already.
@@ -33,7 +35,7 @@ def grown(run: Run, prepared: Prepared, table: str, rows: pa.Table) -> tuple[Pre
     _refuse_known(prepared, table, rows)
     more = apply(run.prepared, table, rows, run.texts, run.media)
     first = prepared.tables[table].matrix.shape[0]
-    return extended(prepared, table, more, rows), list(range(first, first + rows.num_rows))
+    return extended(prepared, table, more, rows, room), list(range(first, first + rows.num_rows))
 
 
 def _refuse_known(prepared: Prepared, table: str, rows: pa.Table) -> None:

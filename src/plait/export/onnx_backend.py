@@ -14,6 +14,7 @@ from torch import Tensor
 
 from plait.data.columns import Columns, Prepared
 from plait.data.engine import Engine
+from plait.data.room import Room
 from plait.data.rules.judge import rules_of_rows
 from plait.errors import RunError
 from plait.export.backend import Asker, Backend
@@ -68,7 +69,7 @@ class OnnxBackend(Backend):
         self.columns = {} if rank is None else {output.task: output.columns for output in rank.outputs}
         feeding = Feeding.load(folder, serving)
         self._state = _State(feeding, None, self._placed(feeding))
-        self._growing, self._judging = Lock(), Lock()
+        self._growing, self._judging, self._room = Lock(), Lock(), Room()
         self._engine = Engine(Path())
 
     @property
@@ -112,12 +113,13 @@ class OnnxBackend(Backend):
         pairing = self.pairing()
         with self._growing:
             state = self._state
-            prepared, numbers = grown(self._run, self.prepared, pairing.items, rows)
+            prepared, numbers = grown(self._run, self.prepared, pairing.items, rows, self._room)
             reading = Reading(self._run.layout, pairing.table, {n: key.fixed for n, key in self.serving.keys.items()})
             tasks = [*pairing.tasks, *([pairing.retrieval] if pairing.retrieval is not None else [])]
             more = Encoding(self._run.model, prepared, reading, tasks).of_table(pairing.items, torch.tensor(numbers))
-            feeding = state.feeding.grown(pairing.items, {name: tensor.numpy() for name, tensor in more.items()})
-            self._state = _State(feeding, prepared, self._placed(feeding))
+            added = {name: tensor.numpy() for name, tensor in more.items()}
+            feeding = state.feeding.grown(pairing.items, added, self._room)
+            self._state = _State(feeding, prepared, self._placed(feeding, state.places))
         return numbers
 
     @property
@@ -179,11 +181,16 @@ class OnnxBackend(Backend):
             ruled = rules_of_rows(prepared, pairing.table, size, wide, {}, self._engine, False)
         return {known.name: ruled[known.tensor].outcome()[1:].numpy() for known in graph.inputs if known.by == "rule"}
 
-    def _placed(self, feeding: Feeding) -> Tensor | None:
+    def _placed(self, feeding: Feeding, known: Tensor | None = None) -> Tensor | None:
+        """Return where the items lie, of which those of some are known."""
         graph = self.serving.graphs.get("query")
         if graph is None or self.shape.items is None:
             return None
-        return torch.from_numpy(feeding.store.every(self.shape.items, f"place:{graph.outputs[0].task}"))
+        name = f"place:{graph.outputs[0].task}"
+        if known is None:
+            return torch.from_numpy(feeding.store.every(self.shape.items, name))
+        rows = np.arange(len(known), feeding.store.rows(self.shape.items, name))
+        return self._room.behind(name, known, torch.from_numpy(feeding.store.take(self.shape.items, name, rows)))
 
 
 def _sessions(folder: Path, serving: Serving, runtime: str) -> dict[str, Any]:

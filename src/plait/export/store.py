@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
+from torch import from_numpy
 
+from plait.data.room import Room
 from plait.errors import CorruptError
 
 __all__ = ["SCALE", "Store", "quantised", "read_tensors"]
@@ -41,12 +43,23 @@ class Store:
             found *= tensors[name + SCALE][rows][..., None]
         return found
 
-    def every(self, table: str, name: str) -> Array:
-        """Return all rows."""
-        return self.take(table, name, np.arange(len(self._tables[table][name])))
+    def rows(self, table: str, name: str) -> int:
+        """Count the rows of a tensor, row 0 included."""
+        return len(self._tables[table][name])
 
-    def grown(self, table: str, more: Mapping[str, Array]) -> Store:
-        """Return the same with rows behind those of one table, as exact as those."""
+    def every(self, table: str, name: str) -> Array:
+        """Return all rows, which nobody may change."""
+        tensor = self._tables[table][name]
+        return tensor if tensor.dtype != np.int8 else self.take(table, name, np.arange(len(self._tables[table][name])))
+
+    def grown(self, table: str, more: Mapping[str, Array], room: Room) -> Store:
+        """Return the same with rows behind those of one table, as exact as those.
+
+        Args:
+            table: the table.
+            more: its new rows.
+            room: where its tensors grow.
+        """
         known = self._tables[table]
         found: dict[str, Array] = {}
         for name, tensor in more.items():
@@ -54,7 +67,8 @@ class Store:
                 found |= dict(zip((name, name + SCALE), quantised(tensor), strict=True))
             else:
                 found[name] = tensor.astype(known[name].dtype)
-        return Store({**self._tables, table: {name: np.concatenate([known[name], found[name]]) for name in known}})
+        longer = {name: room.behind(f"store {name}", from_numpy(known[name]), from_numpy(found[name])) for name in known}
+        return Store({**self._tables, table: {name: tensor.numpy() for name, tensor in longer.items()}})
 
     @property
     def bytes(self) -> int:

@@ -111,11 +111,16 @@ class Scorer:
                 found = pairs if found is None else found | pairs
         return found
 
-    def candidates(self, task: str) -> Tensor:
-        """Return the places of all rows of a two-tower task's target table, row 0 included: `[rows + 1, R]`."""
+    def candidates(self, task: str, rows: Tensor | None = None) -> Tensor:
+        """Return the places of rows of a two-tower task's target table: `[rows, R]`.
+
+        Args:
+            task: the task.
+            rows: which rows; all of them, row 0 included, where not said.
+        """
         target = self.prepared.layout.tasks[task].target
         assert target is not None
-        rows = torch.arange(self.prepared.tables[target].matrix.shape[0])
+        rows = torch.arange(self.prepared.tables[target].matrix.shape[0]) if rows is None else rows
         with torch.no_grad():
             self.model.eval()
             places = [

@@ -119,6 +119,27 @@ class BackendContract(ABC):
         assert places is None or len(places) == size + 3
         assert all(scores.isfinite().all() for scores in backend.rank(Asker(0, (added[0], 1)), torch.tensor(added)).values())
 
+    def test_items_come_one_by_one_or_together(self) -> None:
+        """Whoever holds what was there before goes on with it."""
+        backend, other, rows = self.made(), self.made(), self.new_items()
+        size, before = backend.items, backend.places()
+        kept = None if before is None else before.clone()
+        for number in range(rows.num_rows):
+            backend.add(rows.slice(number, 1))
+            backend.places()
+        other.add(rows)
+        items = torch.arange(size - 1, size + rows.num_rows + 1)
+        said, wanted = (one.rank(Asker(1, (size + 1, size)), items) for one in (backend, other))
+        assert said.keys() == wanted.keys()
+        for task, scores in said.items():
+            torch.testing.assert_close(scores, wanted[task], atol=self.close, rtol=self.close)
+        places, together = backend.places(), other.places()
+        if places is None or together is None or before is None or kept is None:
+            assert places is together is None
+            return
+        torch.testing.assert_close(places, together, atol=self.close, rtol=self.close)
+        torch.testing.assert_close(before, kept, atol=0, rtol=0)
+
     def test_an_item_that_is_there_is_not_added(self) -> None:
         backend = self.made()
         rows = self.new_items()

@@ -99,3 +99,14 @@ def test_what_counts_as_a_number() -> None:
     assert numbers(pa.array(["x"])) is None
     assert numbers(pa.array([True, None])).tolist()[0] == 1.0  # type: ignore[union-attr]
     assert numbers(pa.array([[1.0]])) is None
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_few_values_among_many_are_found_as_all_of_them_are(large: bool) -> None:
+    names = pa.array([f"name {number}" for number in range(1_000 if large else 10)])
+    vocabulary = Vocabulary(names)
+    asked = pa.array(["name 7", "new", None, "name 3", "name 7", "name 9"])
+    assert vocabulary.encode(asked).tolist() == [8, 0, -1, 4, 8, 10]
+    assert vocabulary.encode(asked.dictionary_encode()).tolist() == [8, 0, -1, 4, 8, 10]
+    assert vocabulary.encode(asked.slice(1, 2)).tolist() == [0, -1]
+    assert vocabulary.encode(asked.slice(0, 0)).tolist() == []

@@ -28,8 +28,8 @@ class Items:
     Args:
         name: of the table.
         table: its outside values, from row 1; no columns where they were not kept.
-        ids: of the rows, from row 1.
-        titles: of the rows, from row 1.
+        ids: of the rows, from row 1; of those behind `before`, where that is given.
+        titles: of the same rows.
         separators: column -> what stands between several words.
         before: the state that this one has rows behind.
 
@@ -50,14 +50,15 @@ class Items:
     ) -> None:
         self.name = name
         self.table = table
-        self.rows = len(ids)
-        self.ids = ["", *ids]
-        self.titles = ["", *titles]
+        # One copy of each list is made and no more: there may be millions.
+        self.ids: list[str] = ["", *ids] if before is None else [*before.ids, *ids]
+        self.titles: list[str] = ["", *titles] if before is None else [*before.titles, *titles]
+        self.rows = len(self.ids) - 1
         self.origin: object = object() if before is None else before.origin
         known = 0 if before is None else before.rows
         self.given: int = self.rows if before is None else before.given
         self.row_of: dict[str, int] = {} if before is None else dict(before.row_of)
-        self.row_of.update({found: row for row, found in enumerate(ids[known:], start=known + 1)})
+        self.row_of.update({found: row for row, found in enumerate(ids, start=known + 1)})
         self._separators = dict(separators)
         self._columns: dict[str, Column] = {}
         self._masks: OrderedDict[str, Tensor] = OrderedDict()
@@ -84,7 +85,7 @@ class Items:
         ids = [str(value) for value in rows[id_column].to_pylist()]
         named = next((c for c in ("title", "name", "label", "headline") if c in rows.column_names), None)
         titles = ids if named is None else [str(t or i) for t, i in zip(rows[named].to_pylist(), ids, strict=True)]
-        return Items(self.name, table, [*self.ids[1:], *ids], [*self.titles[1:], *titles], self._separators, self)
+        return Items(self.name, table, ids, titles, self._separators, self)
 
     def strangers(self, ids: Iterable[str]) -> list[str]:
         """Return those of some ids that are no item, each once."""
