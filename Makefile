@@ -53,7 +53,7 @@ bench: setup
 	$(BIN)/python -m bench $(ARGS)
 
 soak: setup
-	$(BIN)/python -m pytest -m soak $(ARGS)
+	PLAIT_EVERY_TYPE=1 $(BIN)/python -m pytest -m soak $(ARGS)
 
 static:
 	cd web && npm ci --silent && npm run --silent build

@@ -6,6 +6,7 @@ must be in place before.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("markexpr") != "soak":  # the long form checks every type
+    if not os.environ.get("PLAIT_EVERY_TYPE"):
         check_only_shapes()
 
 

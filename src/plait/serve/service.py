@@ -253,13 +253,18 @@ class Service:
         items, kept = self._shop.add([dict(row) for row in asked.rows])
         return Added(model=self.version, took=stages.told(), items=items, kept=kept)
 
-    def newcomers(self, words: str = "") -> list[dict[str, object]]:
+    def newcomer(self, name: str) -> dict[str, object] | None:
+        """Return what is known of an item that was added since the run; None where it is none of them."""
+        return self._shop.offer.items.came(name) if self.bundle.backend.shape.pairings else None
+
+    def newcomers(self, words: str, count: int) -> list[dict[str, object]]:
         """Return what is known of items that were added since the run, the newest first: those with a text in them.
 
         Args:
-            words: in the id, the title, or any other column, in any case; all of them where there are none.
+            words: in the id, the title, or any other column, in any case; all items hold an empty one.
+            count: how many at most.
         """
-        return self._shop.offer.items.since(words) if self.bundle.backend.shape.pairings else []
+        return self._shop.offer.items.since(words, count) if self.bundle.backend.shape.pairings else []
 
     def offer(self, rows: list[dict[str, object]]) -> list[str]:
         """Offer items that another service was given, and return the ids of those that are new here; none is kept.

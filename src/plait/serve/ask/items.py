@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from threading import Lock
 from typing import Final, final
 
@@ -91,15 +92,21 @@ class Items:
         """Return those of some ids that are no item, each once."""
         return [name for name in dict.fromkeys(ids) if name not in self.row_of]
 
-    def since(self, words: str) -> list[dict[str, object]]:
-        """Return the rows behind the first state that hold a text, the newest first, with `id` and `title`."""
-        found = []
-        for place in range(self.rows, self.given, -1):
-            values = {} if self.table.num_rows < place else self.table.slice(place - 1, 1).to_pylist()[0]
-            told = {**values, "id": self.ids[place], "title": self.titles[place]}
-            if any(words.casefold() in str(value).casefold() for value in told.values()):
-                found.append(told)
-        return found
+    def came(self, name: str) -> dict[str, object] | None:
+        """Return what is known of an item behind the first state, with `id` and `title`; None where it is none of them."""
+        row = self.row_of.get(name, 0)
+        return self._told(row) if row > self.given else None
+
+    def since(self, words: str, count: int) -> list[dict[str, object]]:
+        """Return what is known of items behind the first state that hold a text, the newest first.
+
+        Args:
+            words: the text, in any case.
+            count: how many at most.
+        """
+        every = (self._told(row) for row in range(self.rows, self.given, -1))
+        wanted = words.casefold()
+        return list(islice((told for told in every if any(wanted in str(v).casefold() for v in told.values())), count))
 
     def continues(self, other: "Items") -> bool:
         """Tell whether these are the items of another state, with some behind them or none."""
@@ -143,6 +150,10 @@ class Items:
                 if 1 < words <= max(20, min(1_000, self.rows // 5)):
                     found.append(name)
         return found
+
+    def _told(self, row: int) -> dict[str, object]:
+        values = self.table.slice(row - 1, 1).to_pylist() if row <= self.table.num_rows else []
+        return {**(values[0] if values else {}), "id": self.ids[row], "title": self.titles[row]}
 
     def _mask(self, name: str, condition: Condition) -> Tensor:
         key = f"{name}\0{condition!r}"

@@ -10,13 +10,13 @@ from plait.serve.ask.answers import Recommended
 from plait.serve.ask.choice import Candidates, allowed, candidates
 from plait.serve.ask.diversity import spread
 from plait.serve.ask.formula import Formula
-from plait.serve.ask.person import found
+from plait.serve.ask.person import Person, found
 from plait.serve.ask.placing import placed
 from plait.serve.ask.questions import RecommendAsked
 from plait.serve.ask.shop import Offer, Shop
 from plait.serve.ask.stages import Stages
 
-__all__ = ["ordered", "recommend"]
+__all__ = ["formula_for", "ordered", "recommend"]
 
 
 def recommend(shop: Shop, asked: RecommendAsked) -> Recommended:
@@ -30,11 +30,8 @@ def recommend(shop: Shop, asked: RecommendAsked) -> Recommended:
 
 def _made(shop: Shop, asked: RecommendAsked, stages: Stages) -> Recommended:
     offer = shop.offer
-    formula = shop.chosen(asked.formula)
     person = found(shop, offer, asked.user, stages, asked.without, asked.also)
-    if not person.known and asked.formula is None:
-        # The most frequent items are a better guess than a model can make of nothing.
-        formula = None
+    formula = formula_for(shop, person, asked.formula)
     shown = allowed(shop, offer, asked, person)
     near = candidates(shop, offer, person, shown, asked.count, stages)
     outputs = stages.run("rank", lambda: shop.backend.rank(person.asker, near.rows), shop.limits.rank)
@@ -52,6 +49,15 @@ def _made(shop: Shop, asked: RecommendAsked, stages: Stages) -> Recommended:
         items=items,
         unknown=offer.items.strangers([*asked.exclude, *asked.without, *asked.also]),
     )
+
+
+def formula_for(shop: Shop, person: Person, text: str | None) -> Formula | None:
+    """Return what puts somebody's list in order: the formula of the question, or else the one in place.
+
+    Where the question has none, and nothing is known of them, it is none: the most frequent items are a better guess than a
+    model can make of nothing.
+    """
+    return None if text is None and not person.known else shop.chosen(text)
 
 
 def ordered(

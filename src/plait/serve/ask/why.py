@@ -13,7 +13,7 @@ from plait.serve.ask.formula import Formula
 from plait.serve.ask.person import Person, found, window
 from plait.serve.ask.placing import told
 from plait.serve.ask.questions import ExplainAsked, RecommendAsked
-from plait.serve.ask.recommend import ordered
+from plait.serve.ask.recommend import formula_for, ordered
 from plait.serve.ask.shop import Offer, Shop
 from plait.serve.ask.similar import row_named
 from plait.serve.ask.stages import Stages
@@ -36,10 +36,8 @@ def explain(shop: Shop, asked: ExplainAsked) -> Explained:
 def _made(shop: Shop, asked: ExplainAsked, stages: Stages) -> Explained:
     offer = shop.offer
     row = row_named(offer, asked.item)
-    formula = shop.chosen(asked.formula)
     person = found(shop, offer, asked.user, stages, asked.without, asked.also)
-    if not person.known and asked.formula is None:
-        formula = None
+    formula = formula_for(shop, person, asked.formula)
     outputs = stages.need("rank", lambda: shop.backend.rank(person.asker, torch.tensor([row])), shop.limits.rank)
     return Explained(
         model=shop.backend.version,
@@ -61,14 +59,11 @@ def _made(shop: Shop, asked: ExplainAsked, stages: Stages) -> Explained:
 def _because(shop: Shop, offer: Offer, person: Person, row: int, stages: Stages) -> list[Because]:
     """Return the items of the user's history that are most like it, and what the tasks say without each of them.
 
-    A model that reads the history reads the end of it; a model that does not is asked nothing without an item.
+    A model that reads the history reads the end of it; of one that does not nothing can be asked without an item.
     """
-    history = window(shop, person)
-    reads = history is not None
-    others = torch.tensor(
-        [other for other in dict.fromkeys(history if history is not None else person.seen.tolist()) if other != row],
-        dtype=torch.int64,
-    )
+    read = window(shop, person)
+    had = person.seen.tolist() if read is None else read
+    others = torch.tensor([other for other in dict.fromkeys(had) if other != row], dtype=torch.int64)
     if offer.places is None or len(others) == 0:
         return []
     places = torch.nn.functional.normalize(offer.places[torch.cat([torch.tensor([row]), others])], dim=1)
@@ -77,17 +72,15 @@ def _because(shop: Shop, offer: Offer, person: Person, row: int, stages: Stages)
     item = torch.tensor([row])
 
     def without(other: int) -> dict[str, float]:
-        kept = tuple(one for one in history or () if one != other)
+        kept = tuple(one for one in had if one != other)
         outputs = shop.backend.rank(Asker(person.asker.row, kept), item)
         return {
             task: float(shop.worth.single(task, output)[0]) for task, output in outputs.items() if task in shop.worth.names
         }
 
-    said = (
-        stages.run("counterfactual", lambda: [without(int(others[place])) for place in best], shop.limits.rank)
-        if reads
-        else None
-    )
+    said = None
+    if read is not None:
+        said = stages.run("counterfactual", lambda: [without(int(others[place])) for place in best], shop.limits.rank)
     return [
         Because(
             item=offer.items.ids[int(others[place])],

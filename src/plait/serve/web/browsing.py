@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from plait.serve.ask.questions import SimilarAsked
 from plait.serve.http.questions import Count, Page, Part, Words, unknown
-from plait.serve.web.shown import cards_of, newcomers
+from plait.serve.web.shown import cards_of, newcomer
 from plait.serve.web.views import Views
 from plait.serve.wire import ItemPage, Similar
 
@@ -53,7 +53,8 @@ def _add_lists(app: FastAPI, views: Views) -> None:
         found = browse.listing(table, q, page)
         if found is None:
             raise unknown(browse, None, table)
-        added = newcomers(browse, views.service, q)[:_ADDED] if table == shape.items and page == 1 else []
+        told = views.service.newcomers(q, _ADDED) if table == shape.items and page == 1 else []
+        added = [newcomer(browse, one) for one in told]
         one = [*added, *found.cards]
         if q and len(one) == 1:
             return RedirectResponse(views.renderer.link(one[0]), 303)
@@ -95,11 +96,10 @@ def _add_rows(app: FastAPI, views: Views) -> None:
 def _newcomer(views: Views, table: str, name: str, count: int) -> ItemPage | None:
     """Return the page of an item that was added since the run; None where there is none of that id."""
     browse, service = views.browse, views.service
-    if table != browse.shape.items:
+    told = service.newcomer(name) if table == browse.shape.items else None
+    if told is None:
         return None
-    card = next((card for card in newcomers(browse, service, name) if card.id == name), None)
-    if card is None:
-        return None
+    card = newcomer(browse, told)
     near = service.similar(SimilarAsked(item=name, count=count))
     items = cards_of(browse, near.items)
     return ItemPage(item=card, similar=Similar(item=card, by=near.by, among=service.items - 1, items=items))

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from plait.layout import TaskLayout
 from plait.serve.ask.answers import Placed
 from plait.serve.browse import Browse
-from plait.serve.service import Service
 from plait.serve.wire import Card, Chance, Prediction
 
-__all__ = ["cards_of", "newcomers", "predictions_of"]
+__all__ = ["cards_of", "newcomer", "predictions_of"]
 
 _FEW = 5
 
@@ -27,15 +26,11 @@ def cards_of(browse: Browse, placed: Sequence[Placed]) -> list[Card]:
     ]
 
 
-def newcomers(browse: Browse, service: Service, words: str = "") -> list[Card]:
-    """Return the items that were added since the run as cards, the newest first: those that hold a text."""
+def newcomer(browse: Browse, told: Mapping[str, object]) -> Card:
+    """Return what the service knows of an item that was added since the run, as a card."""
     catalogue = browse.catalogue(browse.shape.items or "")
-    if catalogue is None:
-        return []
-    return [
-        Card(table=catalogue.table, id=str(told["id"]), title=str(told["title"]), facts=catalogue.facts(told))
-        for told in service.newcomers(words)
-    ]
+    assert catalogue is not None
+    return Card(table=catalogue.table, id=str(told["id"]), title=str(told["title"]), facts=catalogue.facts(told))
 
 
 def predictions_of(layouts: Mapping[str, TaskLayout], tasks: Mapping[str, float | dict[str, float]]) -> list[Prediction]:
