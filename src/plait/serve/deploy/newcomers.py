@@ -6,7 +6,7 @@ import fcntl
 import json
 from collections.abc import Callable, Sized
 from pathlib import Path
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, Protocol, final, runtime_checkable
 
 from plait.errors import PlaitError
 from plait.serve.ask.events import Events
@@ -18,6 +18,7 @@ _FILE: Final = "items.jsonl"
 Row = dict[str, Any]
 
 
+@runtime_checkable
 class Told(Protocol):
     """Where workers are told of new items."""
 

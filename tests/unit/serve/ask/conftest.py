@@ -24,9 +24,10 @@ def films_bundle(films_run: Run) -> Bundle:
 
 @pytest.fixture
 def service(films_bundle: Bundle) -> Service:
+    from plait.serve.ask.stages import Limits
     from plait.serve.service import Service
 
-    return Service(films_bundle)
+    return Service(films_bundle, limits=Limits(events=10.0, retrieve=10.0, rank=10.0))  # however busy the machine is
 
 
 @pytest.fixture

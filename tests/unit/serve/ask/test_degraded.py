@@ -29,6 +29,15 @@ class Locked:
     def recent(self, user: str, count: int) -> list[object]:
         raise StoreError("the store is locked")
 
+    def keep_items(self, items: list[object]) -> None:
+        raise StoreError("the store is locked")
+
+    def items(self, table: str, after: int = 0) -> list[object]:
+        raise StoreError("the store is locked")
+
+    def drop_items(self, table: str, ids: list[str]) -> int:
+        raise StoreError("the store is locked")
+
 
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
