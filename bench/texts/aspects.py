@@ -178,7 +178,7 @@ def _plain(rows: Rows, plain: Plain) -> Result:
     there = [place for place, label in enumerate(rows.learned) if label is not None]
     texts, labels = [rows.train[i].text for i in there], [rows.learned[i] for i in there]
     answer = classify(texts, labels, [one.text for one in rows.test], plain)
-    return rows.result(_marked(model, rows.test), of_answer(answer, rows.asked, [0, 1]), cost + answer.cost)
+    return rows.result(_marked(model, rows.test, plain.bf16), of_answer(answer, rows.asked, [0, 1]), cost + answer.cost)
 
 
 def _first_tokens(body: MeanEncoder, sentences: Sequence[Sentence]) -> tuple[list[list[int]], list[list[int]]]:
@@ -200,12 +200,12 @@ def _tags(sentence: Sentence, words: int) -> list[int]:
     return tags
 
 
-def _marked(model: _Tagger, sentences: Sequence[Sentence]) -> list[list[Span]]:
+def _marked(model: _Tagger, sentences: Sequence[Sentence], bf16: bool) -> list[list[Span]]:
     """Mark phrases along the likeliest tags."""
     read, starts = _first_tokens(model.body, sentences)
     found: list[list[Span]] = [[] for _ in sentences]
     model.eval()
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         for rows in by_length(read):
             own = [starts[row] for row in rows]
             scores = model([read[row] for row in rows], own).log_softmax(1)

@@ -173,7 +173,7 @@ def _words(search: Search) -> tuple[Scores, float]:
 def _untuned(search: Search, plain: Plain) -> tuple[Scores, float]:
     start = time.process_time()
     encoder = MeanEncoder(plain.model, plain.tokens)
-    query, product = encoder.vectors(search.queries), encoder.vectors(search.products)
+    query, product = (encoder.vectors(texts, plain.bf16) for texts in (search.queries, search.products))
     return (query[search.query] * product[search.product]).sum(1), time.process_time() - start
 
 
@@ -203,8 +203,8 @@ def _tuned(search: Search, part: int, plain: Plain) -> tuple[Scores, float]:
     cost = time.process_time() - start
     own = np.flatnonzero(search.fold == part)
     told, there = np.unique(search.product[own], return_inverse=True)
-    vectors = encoder.vectors([search.products[one] for one in told])
-    return (encoder.vectors(search.queries)[search.query[own]] * vectors[there]).sum(1), cost
+    vectors = encoder.vectors([search.products[one] for one in told], plain.bf16)
+    return (encoder.vectors(search.queries, plain.bf16)[search.query[own]] * vectors[there]).sum(1), cost
 
 
 def _plait(search: Search, part: int, changes: Sequence[str]) -> tuple[Scores, float]:

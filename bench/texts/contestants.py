@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from bench.texts.encoder import MeanEncoder, by_length
 from plait.data.prepare import prepare
+from plait.encode.pretrained.precision import has_bfloat16
 from plait.measure import Outcome
 from plait.recipe import load_recipe
 from plait.run.build import build_balance, build_media, build_model, build_texts, resampled
@@ -56,7 +57,7 @@ class Plain:
     rate: float = 5e-5
     warmup: float = 0.1
     seed: int = 17
-    bf16: bool = True
+    bf16: bool = field(default_factory=lambda: has_bfloat16(torch.device("cpu")))
 
 
 @dataclass(frozen=True)

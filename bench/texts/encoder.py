@@ -50,7 +50,7 @@ class MeanEncoder(nn.Module):
         weights = seen[:, :, None].to(states.dtype)
         return (states * weights).sum(1) / weights.sum(1)
 
-    def vectors(self, texts: Sequence[str], bf16: bool = True) -> Float[np.ndarray, "N D"]:
+    def vectors(self, texts: Sequence[str], bf16: bool) -> Float[np.ndarray, "N D"]:
         """Encode texts without training, each vector of length one."""
         read = self.read(texts)
         found = np.zeros((len(read), self.width))

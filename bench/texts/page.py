@@ -96,7 +96,7 @@ def write_page(found: Mapping[str, Any], path: Path) -> None:
         "",
         "- **tf-idf**: words and pairs of words, weighed by rarity, and a logistic regression a task;",
         "- **plain loop**: the encoder all-MiniLM-L6-v2 with a linear head, all of it tuned, once for each task: AdamW,",
-        "  warm-up and linear decay, shuffled batches padded to the longest, bf16 autocast;",
+        "  warm-up and linear decay, shuffled batches padded to the longest; in bf16, as Plait, where the processor has it;",
         "- **Plait**: one model with the same encoder for all tasks in one training.",
         "",
         "In brackets are 95 % intervals by the bootstrap over the test rows, of differences in pairs; every contestant",

@@ -36,6 +36,14 @@ class Layers:
         below = [p for name, p in rest if not any(p is other for other in above)]
         self.groups = [below, *inside, above]
 
+    def below(self, count: int) -> list[nn.Parameter]:
+        """Return the parameters below the topmost layers.
+
+        Args:
+            count: how many layers are not below.
+        """
+        return [p for group in self.groups[: len(self.blocks) - count + 1] for p in group]
+
     def rates(self, top: float, decay: float) -> list[tuple[nn.Parameter, float]]:
         """Return each trained parameter's learning rate: `top` at the top, `decay` times as much in each layer below.
 

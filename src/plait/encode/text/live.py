@@ -20,6 +20,7 @@ from plait.encode.text.pool import pool
 from plait.encode.text.save import save_pretrained
 from plait.encode.text.settings import Text
 from plait.encode.text.token_rows import TokenRows
+from plait.errors import RecipeError
 from plait.layout import Alphabet
 
 __all__ = ["LiveText"]
@@ -52,7 +53,7 @@ class LiveText(nn.Module):
         tokens of U texts -> `[U, width]`; a text of no tokens is zeros.
 
     Raises:
-        RecipeError: the encoder is nowhere to be found, or its files cannot be read.
+        RecipeError: the encoder is nowhere to be found, its files cannot be read, or it has fewer layers than are tuned.
     """
 
     def __init__(self, settings: Text.Settings, folder: Path | None = None, tasks: int = 0) -> None:
@@ -176,6 +177,10 @@ class LiveText(nn.Module):
     def train(self, mode: bool = True) -> "LiveText":
         """As of `nn.Module`; an encoder that is not tuned stays as in evaluation. Training forgets what was remembered."""
         super().train(mode and not self._frozen)
+        if self.settings.layers is not None and not self._frozen:
+            self.body.eval()
+            for block in self.layers.blocks[-self.settings.layers :]:
+                block.train(mode)
         if mode and not self._frozen:
             self._memory.forget()
         for adapters in self._adapters:
@@ -183,6 +188,7 @@ class LiveText(nn.Module):
         return self
 
     def _tune(self, tasks: int) -> None:
+        below = self._below()
         if self.settings.adapters == "per_task":
             self._adapters = add_task_adapters(self.body, targets(self.body, self.settings), tasks, self.settings)
             fix_linears(self.body)
@@ -194,12 +200,26 @@ class LiveText(nn.Module):
                 add_adapters(self.body, self.settings)
             case "full":
                 self.body.requires_grad_(True)
+                for parameter in below:
+                    parameter.requires_grad_(False)
         for name, module in self.body.named_modules():
             if name.endswith("pooler"):
                 module.requires_grad_(False)  # BERT's, which reads no state of ours
         fix_linears(self.body)
         if self.settings.checkpoint and not self._frozen:
             self._loaded.model.activation_checkpointing_enable({"use_reentrant": False})
+
+    def _below(self) -> list[nn.Parameter]:
+        """Return what is below the layers that are tuned."""
+        layers, most = Layers(self.body), self.settings.layers
+        if most is None:
+            return []
+        if most > len(layers.blocks):
+            raise RecipeError(
+                f"`model.text.layers` should be how many of the encoder's {len(layers.blocks)} layers are tuned, from the "
+                f"top. Found {most}. Leave it out to tune all, and the tokens' vectors too."
+            )
+        return layers.below(most)
 
     def _encode(
         self, ids: Tensor, lengths: Tensor, states: bool, starts: Tensor | None = None, tasks: int = 1

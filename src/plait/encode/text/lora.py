@@ -64,9 +64,15 @@ def targets(body: nn.Module, settings: Text.Settings) -> list[str]:
     Raises:
         RecipeError: there are none.
     """
-    maps = {name: module for name, module in body.named_modules() if isinstance(module, nn.Linear) or _turned(module)}
+    layers = Layers(body)
+    still = {id(p) for p in layers.below(settings.layers or len(layers.blocks))}
+    maps = {
+        name: module
+        for name, module in body.named_modules()
+        if (isinstance(module, nn.Linear) or _turned(module)) and id(module.weight) not in still
+    }
     if settings.targets == "auto":
-        inside = {id(module) for block in Layers(body).blocks for module in block.modules()}
+        inside = {id(module) for block in layers.blocks for module in block.modules()}
         found = [name for name, module in maps.items() if id(module) in inside]
     else:
         wanted = settings.targets

@@ -35,6 +35,9 @@ class Text:
         """What becomes of a text's rest: left out, or read in windows whose vectors are averaged by their lengths."""
         prefix: str = ""
         """Put before every text, where an encoder was trained to read it so (`query: `, `passage: `)."""
+        layers: int | None = Field(default=None, ge=1)
+        """How many of the topmost layers are tuned. What is below them stays as it is and costs no way back; where not said,
+        all layers are tuned, and with `full` the tokens' vectors too."""
         learning_rate: float | None = Field(default=None, gt=0)
         """Of the encoder's topmost layer; chosen to go with `tune` where not said. It rises and falls as `train` says."""
         layer_decay: float = Field(default=1.0, gt=0, le=1)

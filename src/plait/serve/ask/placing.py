@@ -26,12 +26,11 @@ def placed(
     numbers: list[int] = rows.tolist()
     ids = offer.items.ids
     values = [None] * len(numbers) if scores is None else [_finite(score) for score in scores.tolist()]
-    # What is made here was checked where it was computed, so it is not checked again.
     if plain:
-        return [Placed.model_construct(item=ids[row], score=score) for row, score in zip(numbers, values, strict=True)]
+        return [Placed(ids[row], score) for row, score in zip(numbers, values, strict=True)]
     titles, said = offer.items.titles, told(shop, outputs, len(numbers))
     return [
-        Placed.model_construct(item=ids[row], score=score, title=titles[row], tasks=tasks)
+        Placed(ids[row], score, titles[row], tasks)
         for row, score, tasks in zip(numbers, values, said, strict=True)
     ]
 

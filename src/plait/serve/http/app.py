@@ -9,6 +9,7 @@ from plait.serve.browse import Browse
 from plait.serve.http.admin import add_admin
 from plait.serve.http.api import add_interface, add_told
 from plait.serve.http.asks import add_asks
+from plait.serve.http.bodied import BodiedRoute
 from plait.serve.http.desk import Desk
 from plait.serve.http.errors import add_errors
 from plait.serve.http.health import add_health
@@ -33,12 +34,13 @@ def create_app(browse: Browse, service: Service, desk: Desk | None = None) -> Fa
     desk = desk or Desk()
     # The built-in documentation pages load scripts from an outside host.
     app = FastAPI(title=f"Plait: {browse.run.recipe.name}", version=__version__, docs_url=None, redoc_url=None)
+    app.router.route_class = BodiedRoute
     renderer = Renderer(browse.shape, browse.run.recipe.name)
     siblings = Siblings(desk.models, browse.run.folder)
+    add_asks(app, service, desk)  # first, since routes are tried in order, and these are asked most
     add_health(app, browse, desk)
     add_interface(app, browse, service, desk)
     add_told(app, browse, service, desk, siblings)
-    add_asks(app, service, desk)
     add_inference(app, service, desk)
     add_admin(app, desk)
     add_pages(app, Views(browse, service, desk, renderer, siblings))

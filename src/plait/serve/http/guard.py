@@ -7,6 +7,7 @@ import binascii
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, final
 from urllib.parse import urlsplit
 
@@ -36,6 +37,7 @@ class Refusal:
     text: str
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine can reach an address."""
     if host == "localhost":

@@ -198,6 +198,38 @@ def test_gradual_unfreezing_joins_layers_from_the_top(folders: dict[str, Path], 
     assert names == {name for name, p in live(folders["bert"], tune=tune).named_parameters() if p.requires_grad}
 
 
+@pytest.mark.parametrize("kind", ["bert", "gpt"])
+@pytest.mark.parametrize("settings", [{"tune": "full"}, {"tune": "lora"}, {"tune": "full", "unfreeze": "gradual"}])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_only_the_topmost_layers_are_tuned(
+    folders: dict[str, Path], kind: str, settings: dict[str, str], count: int
+) -> None:
+    encoder = live(folders[kind], layers=count, **settings).train()
+    encoder.look_up()
+    encoder.before_step(1.0)
+    encoder(*tokens(folders[kind], TEXTS)).square().sum().backward()
+    moved = {id(p) for p in encoder.parameters() if p.grad is not None}
+    top = {id(p) for block in encoder.layers.blocks[-count:] for p in block.parameters() if p.requires_grad}
+    above = {id(p) for p in encoder.layers.groups[-1]}
+    assert moved >= top and top
+    assert moved <= top | above
+    assert {id(p) for p, _ in encoder.rates()} <= top | above
+    for place, block in enumerate(encoder.layers.blocks):
+        learns = place >= len(encoder.layers.blocks) - count
+        assert {module.training for module in block.modules()} == {learns}, "what is not tuned drops nothing out"
+
+
+def test_task_adapters_stand_in_the_topmost_layers(folders: dict[str, Path]) -> None:
+    settings = Text.Settings(model=str(folders["bert"]), tune="lora", adapters="per_task", layers=1)
+    every = Text.Settings(model=str(folders["bert"]), tune="lora", adapters="per_task")
+    assert 3 * len(LiveText(settings, tasks=2).own(0)) == len(LiveText(every, tasks=2).own(0))
+
+
+def test_more_layers_than_there_are_is_refused(folders: dict[str, Path]) -> None:
+    with pytest.raises(RecipeError, match="the encoder's 3 layers.*Found 4"):
+        live(folders["bert"], tune="full", layers=4)
+
+
 def test_checkpointed_gradients_are_the_same(folders: dict[str, Path]) -> None:
     found = []
     for checkpoint in (False, True):
