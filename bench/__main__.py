@@ -28,6 +28,8 @@ from bench.throughput import throughput
 from bench.tuning import tuning
 
 PARTS = ("throughput", "quality", "preparing", "pieces", "balancing", "encoding", "tuning", "serving", "recommending")
+BESIDE = {"serving", "recommending"}
+"""Measured against themselves, not against what the machine can do; they say on which machine that was."""
 
 
 def main() -> None:
@@ -41,18 +43,19 @@ def main() -> None:
     kept = ROOT / "bench" / "results" / "speed.json"
     found = _before(kept) if asked.parts else {}
     start = time.time()
-    found |= {"machine": machine.describe(), "date": datetime.datetime.now(datetime.UTC).date().isoformat()}
-    found["command"] = "python -m bench " + " ".join(sys.argv[1:])
-    # Serving is measured against itself, and on a busy machine the capacity would say less than what is known of it.
-    if not asked.parts or set(asked.parts) - {"serving", "recommending"} or "capacity" not in found:
-        found["capacity"] = machine.capacity(plan.piece)
-    print("machine:", found["machine"])
-    print("GFLOP/s and GB/s:", {name: round(value) for name, value in found["capacity"].items()})
-    for part in asked.parts or PARTS:
+    here = {"machine": machine.describe(), "date": datetime.datetime.now(datetime.UTC).date().isoformat()}
+    print("machine:", here["machine"])
+    parts = asked.parts or PARTS
+    if set(parts) - BESIDE:
+        found |= {**here, "command": "python -m bench " + " ".join(sys.argv[1:]), "capacity": machine.capacity(plan.piece)}
+        print("GFLOP/s and GB/s:", {name: round(value) for name, value in found["capacity"].items()})
+    for part in parts:
         print(f"\n== {part} ({time.time() - start:.0f} s)")
-        found[part] = _part(part, plan, found)
-    found["seconds"] = time.time() - start
-    print(f"\n{found['seconds']:.0f} s in all")
+        found[part] = _part(part, plan, found) | (here if part in BESIDE else {})
+    seconds = time.time() - start
+    if set(parts) - BESIDE:
+        found["seconds"] = seconds
+    print(f"\n{seconds:.0f} s in all")
     target = kept if asked.write else plan.cache / "speed.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -283,6 +283,7 @@ def _serving(part: Mapping[str, Any]) -> list[str]:
         "PyTorch; `onnx` is what `plait export` writes, `onnx int8` with `--int8`; the whole service is `/v1/rank` of",
         "`plait serve`, which looks the user's history up and adds titles. Milliseconds are of the whole request;",
         "requests are counted by the processor time that the server used.",
+        *_where(part),
         "",
         "| | p50 | p99 | ratio of p50 | requests/s of a core | ratio |",
         "|---|---|---|---|---|---|",
@@ -307,7 +308,14 @@ def _recommending(part: Mapping[str, Any]) -> list[str]:
         f"tasks, ten are shown. Four callers who wait get {part['capacity']:.0f} answers a second. At {part['share']} of",
         f"that, at random moments and counted from when a request was due, {asked:,} requests took p50",
         f"{part['p50']:.1f} ms, p95 {part['p95']:.1f} ms, p99 {part['p99']:.1f} ms; {refused} were refused or failed.",
+        *_where(part),
     ]
+
+
+def _where(part: Mapping[str, Any]) -> list[str]:
+    """Say on which machine a part was measured that has its own."""
+    machine = part["machine"]
+    return [f"Measured on {part['date']}: {machine['cpu']}, {machine['cores']} cores, {', '.join(machine['flags'])}."]
 
 
 def _threads(count: int) -> str:

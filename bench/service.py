@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
@@ -10,12 +11,42 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-import httpx
+from urllib.parse import urlsplit
 
 from bench.processes import ROOT
 
-__all__ = ["Service"]
+__all__ = ["Caller", "Service"]
+
+
+class Caller:
+    """Asks over one connection, without a library whose own time would count.
+
+    Args:
+        address: of the service.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+
+    def post(self, path: str, asked: dict[str, Any]) -> tuple[float, bytes]:
+        """Return the seconds a request took, and the answer."""
+        body = json.dumps(asked).encode()
+        start = time.perf_counter()
+        self._connection.request("POST", path, body, {"Content-Type": "application/json"})
+        said = self._connection.getresponse()
+        answer = said.read()
+        taken = time.perf_counter() - start
+        assert said.status == 200, answer[:300]
+        return taken, answer
+
+    def get(self, path: str) -> Any:
+        """Return what JSON a path holds."""
+        self._connection.request("GET", path)
+        return json.loads(self._connection.getresponse().read())
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
 
 class Service:
@@ -35,7 +66,7 @@ class Service:
         assert line.startswith("Page: "), "the service should start"
         self.address = line.split()[1]
         self._process.stdout.readline()
-        self._client = httpx.Client(base_url=self.address, timeout=60)
+        self._client = Caller(self.address)
 
     def __enter__(self) -> Self:
         return self
@@ -45,10 +76,8 @@ class Service:
 
     def ask(self, path: str, asked: dict[str, Any]) -> float:
         """Return the seconds a request took."""
-        start = time.perf_counter()
-        answer = self._client.post(path, content=json.dumps(asked), headers={"Content-Type": "application/json"})
-        taken = time.perf_counter() - start
-        assert answer.status_code == 200 and not answer.json()["degraded"], answer.text[:300]
+        taken, answer = self._client.post(path, asked)
+        assert not json.loads(answer)["degraded"], answer[:300]
         return taken
 
     def cpu(self) -> float:

@@ -6,18 +6,16 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Final
 
-import httpx
 import numpy as np
 
 from bench.plan import Plan
 from bench.processes import ROOT, module
-from bench.service import Service
+from bench.service import Caller, Service
 from plait.data.samples import cache_folder, fetch, recipe_text
 from plait.export.command import export
 from plait.export.options import Options
@@ -91,17 +89,15 @@ class _Server:
         assert self._process.stdout is not None
         said = json.loads(self._process.stdout.readline())
         self.users, self.items = said["users"], said["items"]
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{said['port']}", timeout=60)
+        self._client = Caller(f"http://127.0.0.1:{said['port']}")
 
     def ask(self, asked: dict[str, Any]) -> float:
         """Return the seconds a request took."""
-        start = time.perf_counter()
-        self._client.post("/rank", json=asked).raise_for_status()
-        return time.perf_counter() - start
+        return self._client.post("/rank", asked)[0]
 
     def cpu(self) -> float:
         """Return the processor time it has used."""
-        return float(self._client.get("/cpu").json())
+        return float(self._client.get("/cpu"))
 
     def stop(self) -> None:
         """End the process."""

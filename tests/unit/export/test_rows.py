@@ -110,7 +110,7 @@ def test_a_smaller_bundle_of_rows(offers_run: Run, offers: Path, tmp_path: Path,
     assert set(serving.compared[0].quality) == {"sold", "kind"}
     assert all(known.milliseconds > 0 and known.candidates == 200 for known in serving.compared)
     nodes = [node.op_type for node in onnx.load(str(tmp_path / "bundle" / "rows-offers.onnx")).graph.node]
-    assert "MatMulInteger" in nodes and "DynamicQuantizeLinear" not in nodes
+    assert "MatMulIntegerToFloat" in nodes and "DynamicQuantizeLinear" not in nodes
     small, exact = load_bundle(tmp_path / "bundle"), load_bundle(offers).backend
     assert small.backend.serving.precision == "int8"  # type: ignore[attr-defined]
     assert serving.compared[-1].bytes == bytes_of(tmp_path / "bundle", small.backend.serving)  # type: ignore[attr-defined]

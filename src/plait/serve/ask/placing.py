@@ -29,10 +29,7 @@ def placed(
     if plain:
         return [Placed(ids[row], score) for row, score in zip(numbers, values, strict=True)]
     titles, said = offer.items.titles, told(shop, outputs, len(numbers))
-    return [
-        Placed(ids[row], score, titles[row], tasks)
-        for row, score, tasks in zip(numbers, values, said, strict=True)
-    ]
+    return [Placed(ids[row], score, titles[row], tasks) for row, score, tasks in zip(numbers, values, said, strict=True)]
 
 
 def told(shop: Shop, outputs: dict[str, Tensor], size: int) -> list[dict[str, float | dict[str, float]]]:
