@@ -32,6 +32,7 @@ class Exact(Search):
             raise RecipeError(f"`chunk` should be at least 1, since so many rows are compared at a time. Found {chunk}.")
         self._places = places.float().contiguous()
         self._finite = self._places.isfinite().all(dim=1)
+        self._all_finite = bool(self._finite.all())
         self._chunk = chunk
         self.rows = max(places.shape[0] - 1, 0)
         self.width = places.shape[1]
@@ -57,11 +58,11 @@ class Exact(Search):
         for start in range(1, self.rows + 1, self._chunk):
             stop = min(start + self._chunk, self.rows + 1)
             scores = wanted @ self._places[start:stop].T
-            scores = scores.masked_fill(~self._shown(start, stop, size, excluded, allowed), -torch.inf)
-            numbers = torch.arange(start, stop).expand(size, -1)
-            both, all_rows = torch.cat([best, scores], dim=1), torch.cat([rows, numbers], dim=1)
+            self._hide(scores, start, stop, excluded, allowed)
+            inside = _best(scores, min(count, stop - start))
+            both = torch.cat([best, scores.gather(1, inside)], dim=1)
             order = _best(both, count)
-            best, rows = both.gather(1, order), all_rows.gather(1, order)
+            best, rows = both.gather(1, order), torch.cat([rows, inside + start], dim=1).gather(1, order)
         return Found(rows.masked_fill(best == -torch.inf, 0), best)
 
     def _among(
@@ -75,16 +76,22 @@ class Exact(Search):
         found = part.top(queries, count, inside)
         return Found(torch.cat([few.new_zeros(1), few])[found.rows], found.scores)
 
-    def _shown(
-        self, start: int, stop: int, size: int, excluded: Sequence[Int[Tensor, "_"]] | None, allowed: Tensor | None
-    ) -> Bool[Tensor, "B n"]:
-        """Return which rows of a chunk may be shown to each query."""
-        shown = self._finite[start:stop] if allowed is None else self._finite[start:stop] & allowed[start:stop]
-        shown = shown.repeat(size, 1)
+    def _hide(
+        self,
+        scores: Float[Tensor, "B n"],
+        start: int,
+        stop: int,
+        excluded: Sequence[Int[Tensor, "_"]] | None,
+        allowed: Bool[Tensor, " N"] | None,
+    ) -> None:
+        """Give the rows of a chunk that may not be shown to a query the score of none."""
+        if allowed is not None:
+            scores.masked_fill_(~(self._finite[start:stop] & allowed[start:stop]), -torch.inf)
+        elif not self._all_finite:
+            scores.masked_fill_(~self._finite[start:stop], -torch.inf)
         for i, rows in enumerate(excluded or ()):
             inside = rows[(rows >= start) & (rows < stop)].long()
-            shown[i, inside - start] = False
-        return shown
+            scores[i, inside - start] = -torch.inf
 
 
 def _best(scores: Float[Tensor, "B n"], count: int) -> Int[Tensor, "B k"]:
