@@ -14,6 +14,7 @@ import jinja2
 
 from plait.export.shape import Shape
 from plait.serve.catalogue import singular
+from plait.serve.web.counted import counted
 from plait.serve.web.look import LANGUAGES, Language, Look
 from plait.serve.web.static import asset
 from plait.serve.web.words import FOLDER, translated
@@ -105,7 +106,7 @@ class Renderer:
         made.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
             say, lambda one, many, count: say(one if count == 1 else many), newstyle=True
         )
-        named = _named(say)
+        named = _named(say) | counted(say)
         made.filters |= {
             "percent": percent,
             "named": lambda word: named.get(word, word),
@@ -118,6 +119,7 @@ class Renderer:
             "picture": lambda card: f"/pictures/{quote(card.table, safe='')}/{quote(card.id, safe='')}",
             "hue": _hue,
             "own_hue": _own_hue,
+            "face": _face,
             "over": _over,
             "brief": _brief,
             "one": singular,
@@ -195,6 +197,11 @@ def _hue(card: Card) -> int:
 def _own_hue(card: Card) -> int:
     """Choose a colour for a person."""
     return crc32(card.id.encode()) % 360
+
+
+def _face(name: str) -> str:
+    """Return what of a name stands in a small circle: signs of a Chinese name are as wide as two letters."""
+    return name[:4] if name[:4].isascii() else name[:2]
 
 
 def _over(card: Card) -> str:
