@@ -1,8 +1,10 @@
 """Columns of the items' table that a choice can be made by: a number, a word, or several words for each item."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
@@ -23,11 +25,6 @@ class Column:
         name: of the column.
         values: one for each item, from row 1.
         separator: what stands between several words of a text.
-
-    Attributes:
-        names: the words that occur, by number.
-        owners: item row of each word of each item.
-        codes: number of each of these words.
     """
 
     def __init__(self, name: str, values: pa.ChunkedArray, separator: str | None = None) -> None:
@@ -36,11 +33,25 @@ class Column:
         kind = values.type
         self._numbers: Tensor | None = None
         self._values = values
+        self._separator = separator
         if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             numbers = pc.fill_null(values.cast(pa.float64(), safe=False), float("nan")).to_numpy()
             self._numbers = torch.cat([torch.tensor([torch.nan], dtype=torch.float64), torch.from_numpy(numbers.copy())])
-        self.names, self.owners, self.codes = _words(values, separator)
-        self._number_of = {word: number for number, word in enumerate(self.names)}
+
+    @property
+    def names(self) -> list[str]:
+        """The words that occur, by number."""
+        return self._words[0]
+
+    @property
+    def owners(self) -> Int[Tensor, " m"]:
+        """The item row of each word of each item, ascending."""
+        return self._words[1]
+
+    @property
+    def codes(self) -> Int[Tensor, " m"]:
+        """The number of each of these words."""
+        return self._words[2]
 
     def equal(self, wanted: Sequence[Value]) -> Bool[Tensor, " N"]:
         """Return which items have one of some values."""
@@ -85,6 +96,15 @@ class Column:
         within = torch.arange(len(places)) - torch.repeat_interleave(counts.cumsum(0) - counts, counts)
         return places, self.codes[first[places] + within]
 
+    @cached_property
+    def _words(self) -> tuple[list[str], Tensor, Tensor]:
+        # Made when first asked for: of a million prices nobody wants the words.
+        return _words(self._values, self._separator)
+
+    @cached_property
+    def _number_of(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.names)}
+
     def _number(self, value: Value) -> float:
         try:
             return float(value)
@@ -106,7 +126,7 @@ def _words(values: pa.ChunkedArray, separator: str | None) -> tuple[list[str], T
     else:
         lists = None
     flat = whole if lists is None else pc.list_flatten(lists)
-    owners = pa.array(range(len(whole)), pa.int64()) if lists is None else pc.list_parent_indices(lists)
+    owners = pa.array(np.arange(len(whole))) if lists is None else pc.list_parent_indices(lists)
     try:
         texts = pc.utf8_trim_whitespace(flat.cast(pa.string()))
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
@@ -116,6 +136,8 @@ def _words(values: pa.ChunkedArray, separator: str | None) -> tuple[list[str], T
     rows = torch.from_numpy(owners.filter(kept).to_numpy(zero_copy_only=False).astype("int64")) + 1
     codes = torch.from_numpy(encoded.indices.to_numpy(zero_copy_only=False).astype("int64"))
     names: list[str] = encoded.dictionary.to_pylist()
+    if lists is None:
+        return names, rows, codes
     pairs = torch.unique(rows * max(len(names), 1) + codes)
     return names, pairs // max(len(names), 1), pairs % max(len(names), 1)
 
