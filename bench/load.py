@@ -62,7 +62,8 @@ class Load:
 
     def quantile(self, share: float, status: int = 200) -> float:
         """Return the time within which a share of the answers of a status came."""
-        return float(np.quantile([answer.seconds for answer in self.of(status)] or [np.inf], share))
+        found = [answer.seconds for answer in self.of(status)]
+        return float(np.quantile(found, share)) if found else float("inf")
 
     def per_second(self, status: int = 200) -> float:
         """Return how many answers of a status there were in a second between the first and the last due time."""

@@ -26,6 +26,13 @@ class TestExact(SearchContract):
         return Exact(places, chunk=64)
 
 
+class TestRefined(SearchContract):
+    def made(self, places: Tensor) -> Search:
+        from plait.retrieve import Refined
+
+        return Refined(places)
+
+
 class TestCells(SearchContract):
     recall = 0.9
 
@@ -116,10 +123,12 @@ def test_an_index_that_lost_a_row_is_refused() -> None:
 
 
 def test_the_size_chooses_and_new_rows_need_no_new_index() -> None:
-    from plait.retrieve import Exact, Growing, choose, worn
+    from plait.retrieve import Exact, Growing, Refined, choose, worn
 
     places = _clustered(1_000)
     assert isinstance(choose(places), Exact)
+    middle = choose(_clustered(5_000))
+    assert isinstance(middle, Growing) and isinstance(middle._index, Refined)
     first = choose(places, most=100)
     assert isinstance(first, Growing) and first.tail == 0
     more = torch.cat([places, places[5:6] * 3])

@@ -5,5 +5,6 @@ from plait.retrieve.choose import choose, worn
 from plait.retrieve.exact import Exact
 from plait.retrieve.growing import Growing
 from plait.retrieve.ivf import Cells
+from plait.retrieve.refined import Refined
 
-__all__ = ["Cells", "Exact", "Found", "Growing", "Search", "choose", "worn"]
+__all__ = ["Cells", "Exact", "Found", "Growing", "Refined", "Search", "choose", "worn"]

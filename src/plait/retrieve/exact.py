@@ -10,7 +10,7 @@ from torch import Tensor
 from plait.errors import RecipeError
 from plait.retrieve.base import Found, Search
 
-__all__ = ["Exact"]
+__all__ = ["Exact", "best"]
 
 _FEW: Final = 0.2
 
@@ -25,14 +25,18 @@ class Exact(Search):
     Args:
         places: one place per row; row 0 is not searched.
         chunk: how many rows are compared at a time.
+
+    Attributes:
+        places: in float32.
+        finite: which of them are finite.
     """
 
     def __init__(self, places: Float[Tensor, "N R"], chunk: int = 65_536) -> None:
         if chunk < 1:
             raise RecipeError(f"`chunk` should be at least 1, since so many rows are compared at a time. Found {chunk}.")
-        self._places = places.float().contiguous()
-        self._finite = self._places.isfinite().all(dim=1)
-        self._all_finite = bool(self._finite.all())
+        self.places = places.float().contiguous()
+        self.finite = self.places.isfinite().all(dim=1)
+        self._all_finite = bool(self.finite.all())
         self._chunk = chunk
         self.rows = max(places.shape[0] - 1, 0)
         self.width = places.shape[1]
@@ -53,23 +57,23 @@ class Exact(Search):
             if len(few) <= self.rows * _FEW:
                 return self._among(wanted, count, few, excluded)
         size = len(wanted)
-        best = torch.full((size, count), -torch.inf)
+        found = torch.full((size, count), -torch.inf)
         rows = torch.zeros(size, count, dtype=torch.int64)
         for start in range(1, self.rows + 1, self._chunk):
             stop = min(start + self._chunk, self.rows + 1)
-            scores = wanted @ self._places[start:stop].T
+            scores = wanted @ self.places[start:stop].T
             self._hide(scores, start, stop, excluded, allowed)
-            inside = _best(scores, min(count, stop - start))
-            both = torch.cat([best, scores.gather(1, inside)], dim=1)
-            order = _best(both, count)
-            best, rows = both.gather(1, order), torch.cat([rows, inside + start], dim=1).gather(1, order)
-        return Found(rows.masked_fill(best == -torch.inf, 0), best)
+            inside = best(scores, min(count, stop - start))
+            both = torch.cat([found, scores.gather(1, inside)], dim=1)
+            order = best(both, count)
+            found, rows = both.gather(1, order), torch.cat([rows, inside + start], dim=1).gather(1, order)
+        return Found(rows.masked_fill(found == -torch.inf, 0), found)
 
     def _among(
         self, queries: Float[Tensor, "B R"], count: int, few: Int[Tensor, " n"], excluded: Sequence[Tensor] | None
     ) -> Found:
         """Search some rows, in ascending order, by comparing only them."""
-        part = Exact(torch.cat([self._places[:1], self._places.index_select(0, few)]), self._chunk)
+        part = Exact(torch.cat([self.places[:1], self.places.index_select(0, few)]), self._chunk)
         inside = None
         if excluded is not None:
             inside = [torch.isin(few, rows.long()).nonzero()[:, 0] + 1 for rows in excluded]
@@ -86,16 +90,16 @@ class Exact(Search):
     ) -> None:
         """Give the rows of a chunk that may not be shown to a query the score of none."""
         if allowed is not None:
-            scores.masked_fill_(~(self._finite[start:stop] & allowed[start:stop]), -torch.inf)
+            scores.masked_fill_(~(self.finite[start:stop] & allowed[start:stop]), -torch.inf)
         elif not self._all_finite:
-            scores.masked_fill_(~self._finite[start:stop], -torch.inf)
+            scores.masked_fill_(~self.finite[start:stop], -torch.inf)
         for i, rows in enumerate(excluded or ()):
             inside = rows[(rows >= start) & (rows < stop)].long()
             scores[i, inside - start] = -torch.inf
 
 
-def _best(scores: Float[Tensor, "B n"], count: int) -> Int[Tensor, "B k"]:
-    """Return the places of the largest scores, of equal ones the earlier first.
+def best(scores: Float[Tensor, "B n"], count: int) -> Int[Tensor, "B k"]:
+    """Return the columns of the largest scores, of equal ones the earlier first.
 
     `topk` promises no order among equal scores. Where none stand across the border of the best, only these have to be put in
     order; else all.

@@ -54,6 +54,8 @@ class Growing(Search):
     ) -> Found:
         """Return the best rows for each query; see `Search.top`."""
         self.check(queries, count, excluded, allowed)
+        if self.tail == 0:
+            return self._index.top(queries, count, excluded, allowed)
         border = self._index.rows
         early = late = None
         if excluded is not None:

@@ -37,7 +37,7 @@ class Measured:
             # The queue is full at capacity too, so that who is let in waits no longer; 2 is for the machine's other work.
             if load.quantile(0.99) > 2 * quick + 0.05:
                 found.append(f"{times} C: p99 of the accepted {load.quantile(0.99):.3f} s, at capacity {quick:.3f} s")
-            if load.per_second() < goodput * able:
+            if load.per_second() < goodput * min(times, 1.0) * able:
                 found.append(f"{times} C: {load.per_second():.0f} a second answered, of {able:.0f} at capacity")
         if self.after.statuses().keys() != {200}:
             found.append(f"after: {self.after.statuses()}")

@@ -28,7 +28,7 @@ _PAGE: Final = (
 
 async def refuse(refusal: Refusal, scope: Scope, send: Send, unread: Receive | None = None) -> None:
     """Answer without the application; where a body is unread, its sender is heard out for a moment."""
-    kind, body = _written(refusal, Request(scope))
+    kind, body = _written(refusal, scope)
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     if refusal.status in (429, 503):
         headers.append((b"retry-after", b"1"))
@@ -43,11 +43,15 @@ async def refuse(refusal: Refusal, scope: Scope, send: Send, unread: Receive | N
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _written(refusal: Refusal, request: Request) -> tuple[bytes, bytes]:
+def _written(refusal: Refusal, scope: Scope) -> tuple[bytes, bytes]:
+    said = b"application/json", json.dumps({"error": refusal.text}).encode()
+    if scope["path"].startswith(PROGRAMS):
+        # Under overload these come by the hundred, and each takes time from an answer.
+        return said
+    request = Request(scope)
     look = look_of(request)
-    people = look.part or "text/html" in request.headers.get("accept", "")
-    if not people or request.url.path.startswith(PROGRAMS):
-        return b"application/json", json.dumps({"error": refusal.text}).encode()
+    if not look.part and "text/html" not in request.headers.get("accept", ""):
+        return said
     text = escape(translated(look.language, refusal.text))
     if look.part:
         return b"text/html; charset=utf-8", f'<p class="empty fault" role="alert">{text}</p>'.encode()
