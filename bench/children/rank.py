@@ -47,7 +47,7 @@ def main() -> None:
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         print(json.dumps({"port": place.getsockname()[1], "users": scored.users, "items": scored.items}), flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[place])
+        uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_keep_alive=3600)).run(sockets=[place])
 
 
 if __name__ == "__main__":

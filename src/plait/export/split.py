@@ -87,7 +87,12 @@ class Splitting(TorchFunctionMode):
                 continue
             part = torch.cat([pieces[n] for n in chosen], dim=-1)
             columns = torch.cat([weight[:, ends[n] : ends[n + 1]] for n in chosen], dim=1)
-            product = torch.nn.functional.linear(part, columns, bias if total is None else None)
-            total = product if total is None else total + product
+            if total is None:
+                total = torch.nn.functional.linear(part, columns, bias)
+            elif part.ndim == 2:
+                # One node of a graph, which a ReLU behind it joins; a sum of its own would pass over all of it once more.
+                total = torch.addmm(total, part, columns.T)
+            else:
+                total = total + torch.nn.functional.linear(part, columns)
         assert total is not None
         return total
