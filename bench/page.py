@@ -304,8 +304,9 @@ def _recommending(part: Mapping[str, Any]) -> list[str]:
     return [
         f"## Recommending among {part['items']:,} items",
         "",
-        "`/v1/recommend` of one worker of `plait serve`: the user is placed, all items are compared, 200 are ranked by all",
-        f"tasks, ten are shown. Four callers who wait get {part['capacity']:.0f} answers a second. At {part['share']} of",
+        f"`/v1/recommend` of `plait serve --workers {part['workers']}`, one for each core, on which the callers run too:",
+        "the user is placed, all items are compared, 200 are ranked by all tasks, ten are shown. Callers who wait, four for",
+        f"each worker, get {part['capacity']:.0f} answers a second. At {part['share']} of",
         f"that, at random moments and counted from when a request was due, {asked:,} requests took p50",
         f"{part['p50']:.1f} ms, p95 {part['p95']:.1f} ms, p99 {part['p99']:.1f} ms; {refused} were refused or failed.",
         *_where(part),

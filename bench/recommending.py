@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.load import closed, offered, post
+from bench.machine import threads
 from bench.plan import Plan
 from bench.service import Service
 from plait.export.command import export
@@ -27,19 +28,20 @@ SHARE: Final = 0.7
 
 
 def recommending(plan: Plan) -> dict[str, Any]:
-    """Measure what one worker can answer, then offer a share of it at random moments."""
+    """Measure what a worker for each core can answer, then offer a share of it at random moments."""
     bundle = _bundle(plan.cache / "recommending")
     draw = np.random.default_rng(17)
     asked = [post("/v1/recommend", {"user": f"u{n}", "count": 10}) for n in draw.integers(0, USERS, 2_000)]
     seconds = 3.0 if plan.turn < 1 else 20.0
-    with Service(bundle) as service:
-        for number in range(200):
-            service.ask("/v1/recommend", {"user": f"u{number}", "count": 10})
-        capacity = closed(service.address, asked, 4, seconds).per_second()
+    workers = threads()
+    with Service(bundle, "--workers", str(workers)) as service:
+        closed(service.address, asked, 2 * workers, 3.0)
+        capacity = closed(service.address, asked, 4 * workers, seconds).per_second()
         load = offered(service.address, asked, SHARE * capacity, seconds)
     found = {
         "items": ITEMS,
         "share": SHARE,
+        "workers": workers,
         "capacity": capacity,
         "p50": 1_000 * load.quantile(0.5),
         "p95": 1_000 * load.quantile(0.95),
