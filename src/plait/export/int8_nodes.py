@@ -24,14 +24,16 @@ def fuse(model: onnx.ModelProto) -> None:
     made: dict[str, onnx.NodeProto] = {}
     gone: set[str] = set()
     for node in model.graph.node:
-        cast = view.reader(node, "Cast") if node.op_type == "MatMulInteger" else None
+        whole = node.op_type == "MatMulInteger" and len(node.input) == 4
+        cast = view.reader(node, "Cast") if whole else None
         last = view.reader(cast, "Mul") if cast is not None else None
         scales = view.scales(last) if last is not None else None
         if cast is None or last is None or scales is None:
             continue
         gone |= {node.output[0], cast.output[0], last.output[0], scales.output[0]}
         add = view.reader(last, "Add")
-        bias = [] if add is None else [name for name in add.input if name in view.vectors]
+        wide = view.shapes.get(node.input[1], ())[-1:]
+        bias = [] if add is None else [name for name in add.input if view.shapes.get(name) == wide]
         if add is not None and bias:
             last = add
         inputs = [*node.input[:2], *scales.input, *node.input[2:], *bias]
@@ -52,7 +54,7 @@ class _View:
         graph: the graph.
 
     Attributes:
-        vectors: names of constants of one dimension.
+        shapes: of the constants.
     """
 
     def __init__(self, graph: onnx.GraphProto) -> None:
@@ -62,7 +64,7 @@ class _View:
             for name in node.input:
                 self._readers.setdefault(name, []).append(node)
         self._said = {output.name for output in graph.output}
-        self.vectors = {known.name for known in graph.initializer if len(known.dims) == 1}
+        self.shapes = {known.name: (*known.dims,) for known in graph.initializer}
 
     def reader(self, node: onnx.NodeProto, kind: str) -> onnx.NodeProto | None:
         """Return the node that alone reads what a node makes, if it is of a kind."""

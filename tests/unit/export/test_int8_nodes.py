@@ -52,3 +52,15 @@ def test_one_node_says_what_four_say(tmp_path: Path, monkeypatch: pytest.MonkeyP
     said, meant = (onnxruntime.InferenceSession(str(path)).run(None, fed)[0] for path in (one, four))
     np.testing.assert_allclose(said, meant, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(said, exact, atol=0.2)
+
+
+def test_a_vector_of_another_length_is_no_bias(tmp_path: Path) -> None:
+    path = graph(tmp_path / "one.onnx", "b")
+    model = onnx.load(str(path))
+    for held in model.graph.initializer:
+        if held.name == "b":
+            held.CopyFrom(numpy_helper.from_array(np.array([0.5], np.float32), "b"))
+    path.write_bytes(model.SerializeToString())
+    exact = onnxruntime.InferenceSession(str(path)).run(None, {"x": ROWS})[0]
+    int8.quantise_graph(path, [{"x": ROWS}])
+    np.testing.assert_allclose(onnxruntime.InferenceSession(str(path)).run(None, {"x": ROWS})[0], exact, atol=0.3)

@@ -48,7 +48,7 @@ def test_of_equal_scores_the_earlier_row_comes_first(rows: int, count: int, seed
 def test_pieces_are_one_search(monkeypatch: pytest.MonkeyPatch) -> None:
     places = torch.randn(1_000, 16, generator=torch.Generator().manual_seed(1))
     whole = Refined(places).top(places[7:9], 20)
-    monkeypatch.setattr(refined, "_PIECE", 64)
+    monkeypatch.setattr(refined, "_PIECE", 64 * 16)
     assert torch.equal(Refined(places).top(places[7:9], 20).rows, whole.rows)
 
 
@@ -74,3 +74,45 @@ def test_no_sum_of_whole_numbers_is_cut_off() -> None:
     places = torch.ones(9, 64) * torch.arange(9)[:, None]
     found = Refined(places).top(torch.ones(1, 64), 8)
     assert found.rows[0].tolist() == [8, 7, 6, 5, 4, 3, 2, 1]
+
+
+def test_places_that_are_the_same_stand_in_the_order_of_their_rows() -> None:
+    draw = torch.Generator().manual_seed(4)
+    places = torch.randn(300, 64, generator=draw)[torch.randint(0, 300, (5_001,), generator=draw)]
+    search = Refined(places)
+    for query in torch.randn(30, 1, 64, generator=draw):
+        found = search.top(query, 50)
+        same = found.scores[0, :-1] == found.scores[0, 1:]
+        assert bool((found.rows[0, :-1] < found.rows[0, 1:])[same].all()) and bool(same.any())
+        assert torch.equal(search.top(query, 33).rows[0], found.rows[0, :33])
+
+
+def test_where_bounds_say_nothing_exact_search_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = torch.Generator().manual_seed(6)
+    places = torch.randn(2_000, 16, generator=draw)
+    places[:, 3] += 500.0
+    query = torch.randn(1, 16, generator=draw)
+    search = Refined(places)
+    monkeypatch.setattr(search, "_compared", None)
+    assert torch.equal(search.top(query, 5).rows, Exact(places).top(query, 5).rows)
+
+
+@pytest.mark.parametrize("large", [1e31, 1.7e38])
+def test_a_place_too_large_for_bounds_costs_no_answer(large: float) -> None:
+    places = torch.randn(200, 8, generator=torch.Generator().manual_seed(7))
+    places[5] = large
+    query = torch.rand(1, 8, generator=torch.Generator().manual_seed(8))
+    assert torch.equal(Refined(places).top(query, 5).rows, Exact(places).top(query, 5).rows)
+
+
+@pytest.mark.parametrize("size", [1e-45, 1e-40, 1e-20, 1e20])
+def test_queries_of_any_size(size: float) -> None:
+    places = torch.randn(200, 8, generator=torch.Generator().manual_seed(9))
+    query = size * torch.randn(1, 8, generator=torch.Generator().manual_seed(10))
+    assert torch.equal(Refined(places).top(query, 5).rows, Exact(places).top(query, 5).rows)
+
+
+def test_rows_that_are_not_there_may_be_excluded() -> None:
+    places = torch.randn(50, 4, generator=torch.Generator().manual_seed(11))
+    out = [torch.tensor([0, 3, 3, 50, 900])]
+    assert torch.equal(Refined(places).top(places[3:4], 5, out).rows, Exact(places).top(places[3:4], 5, out).rows)

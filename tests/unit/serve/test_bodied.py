@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import fastapi
@@ -132,3 +133,37 @@ def test_a_route_with_more_than_a_body_is_left_as_it_is() -> None:
     client = TestClient(made)
     assert client.post("/kept/a", json={"name": "b"}).text == "ab"
     assert client.post("/told", json={"name": "b"}).json() == {"name": "b", "inner": {}}
+
+
+@pytest.mark.parametrize("route", [BodiedRoute, APIRoute])
+def test_a_caller_who_hangs_up_is_no_failure(route: type[APIRoute]) -> None:
+    said: list[dict[str, object]] = []
+    heard = iter([{"type": "http.request", "body": b'{"user"', "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> dict[str, object]:
+        return next(heard, {"type": "http.disconnect"})
+
+    async def send(message: dict[str, object]) -> None:
+        said.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"40")]
+    scope = {"type": "http", "method": "POST", "path": "/recommend", "query_string": b"", "headers": headers}
+    asyncio.run(app(route).app(scope, receive, send))  # type: ignore[arg-type]
+    assert said[0]["status"] == 400
+
+
+def test_a_question_that_is_no_body_is_left_as_it_is() -> None:
+    made = fastapi.FastAPI()
+    made.router.route_class = BodiedRoute
+
+    @made.post("/asked")
+    async def asked(asked: Nested = fastapi.Depends()) -> Response:
+        return Response(asked.name)
+
+    @made.post("/plain")
+    def plain(asked: Nested) -> Response:
+        return Response(asked.name)
+
+    client = TestClient(made)
+    assert client.post("/asked?name=a", json={}).text == "a"
+    assert client.post("/plain", json={"name": "b"}).text == "b"

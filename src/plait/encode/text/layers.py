@@ -11,6 +11,7 @@ __all__ = ["FixedLinear", "Layers", "fix_linears", "held"]
 
 _OPEN: Final = 0.5
 """Share of the training after which gradual unfreezing has reached the last layer."""
+_BELOW: Final = ("wte", "wpe", "shared")
 
 
 @final
@@ -32,7 +33,9 @@ class Layers:
         inside = [list(block.parameters()) for block in self.blocks]
         known = {id(p) for group in inside for p in group}
         rest = [(name, p) for name, p in body.named_parameters() if id(p) not in known]
-        above = [p for name, p in rest if "embed" not in name and not name.startswith(("wte", "wpe"))]
+        # MPNet's layers share a table of distances, T5's tokens are called `shared`; all layers read them.
+        under = ("embed", "relative_attention_bias")
+        above = [p for name, p in rest if not any(part in name for part in under) and not name.startswith(_BELOW)]
         below = [p for name, p in rest if not any(p is other for other in above)]
         self.groups = [below, *inside, above]
 

@@ -65,7 +65,7 @@ def targets(body: nn.Module, settings: Text.Settings) -> list[str]:
         RecipeError: there are none.
     """
     layers = Layers(body)
-    still = {id(p) for p in layers.below(settings.layers or len(layers.blocks))}
+    still = set() if settings.layers is None else {id(p) for p in layers.below(settings.layers)}
     maps = {
         name: module
         for name, module in body.named_modules()

@@ -67,6 +67,15 @@ class Text:
                 )
             return self
 
+        @model_validator(mode="after")
+        def _some_layers(self) -> Text.Settings:
+            if self.layers is not None and self.tune == "frozen":
+                raise ValueError(
+                    "`layers` says how many layers are tuned, and should go with `tune: lora` or `tune: full`. Found "
+                    f"`layers: {self.layers}`, `tune: frozen`"
+                )
+            return self
+
         @property
         def rate(self) -> float:
             """The learning rate of the topmost layer."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, final, get_type_hints
 
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 __all__ = ["BodiedRoute"]
@@ -35,7 +36,7 @@ class BodiedRoute(APIRoute):
                 return await careful(request)
             try:
                 asked = read(await request.body())
-            except ValidationError:
+            except (ValidationError, ClientDisconnect):
                 return await careful(request)
             said: Response = await answer(asked)
             return said
@@ -45,7 +46,11 @@ class BodiedRoute(APIRoute):
     def _question(self) -> type[BaseModel] | None:
         """Return what the body holds, where nothing but the body is read and the response is the endpoint's own."""
         hints = get_type_hints(self.endpoint, include_extras=True)
-        if self.dependencies or hints.pop("return", None) is not Response or len(hints) != 1:
+        known = self.dependant
+        more = (known.path_params, known.query_params, known.header_params, known.cookie_params, known.dependencies)
+        if any(more) or hints.pop("return", None) is not Response or len(hints) != 1 or len(known.body_params) != 1:
+            return None
+        if not inspect.iscoroutinefunction(self.endpoint):
             return None
         (kind,) = hints.values()
         return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None

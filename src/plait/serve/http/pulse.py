@@ -16,8 +16,8 @@ from plait.serve.told import Deployment, Pulse, RouteTold, StageTold
 __all__ = ["pulse"]
 
 _STUCK: Final = 20.0
-_REFUSED: Final = frozenset({"401", "403", "413", "414", "429", "503"})
-"""What is said at the door, 503 while a model is loaded; other numbers from 400 are answers to what was asked wrongly."""
+_REFUSED: Final = frozenset({"401", "403", "413", "414", "429"})
+"""What is said at the door; other numbers that begin with 4 are answers to what was asked wrongly."""
 Labels = Mapping[str, str]
 
 
@@ -74,8 +74,10 @@ def _routes(samples: Mapping[str, list[tuple[Labels, float]]]) -> list[RouteTold
     for labels, value in samples["plait_requests_total"]:
         found = counts[labels["route"]]
         found[0] += int(value)
-        found[1] += int(value) * (labels["status"].startswith("5") and labels["status"] not in _REFUSED)
-        found[2] += int(value) * (labels["status"] in _REFUSED)
+        # Who comes while a model is loaded meets no route, and comes again.
+        early = labels["status"] == "503" and labels["route"] == "none"
+        found[1] += int(value) * (labels["status"].startswith("5") and not early)
+        found[2] += int(value) * (labels["status"] in _REFUSED or early)
     buckets = _buckets(samples["plait_request_seconds_bucket"], "route")
     told = [
         RouteTold(

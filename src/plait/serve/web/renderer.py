@@ -106,10 +106,11 @@ class Renderer:
         made.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
             say, lambda one, many, count: say(one if count == 1 else many), newstyle=True
         )
-        named = _named(say) | counted(say)
+        named, heard = _named(say), counted(say)
         made.filters |= {
             "percent": percent,
             "named": lambda word: named.get(word, word),
+            "counted": lambda word: heard.get(word, word),
             "gain": _gain,
             "share": _share,
             "day": lambda seconds: datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M"),

@@ -230,6 +230,32 @@ def test_more_layers_than_there_are_is_refused(folders: dict[str, Path]) -> None
         live(folders["bert"], tune="full", layers=4)
 
 
+def test_what_all_layers_share_lies_below() -> None:
+    from transformers import MPNetConfig, MPNetModel
+
+    from plait.encode.text.layers import Layers
+
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 3, "vocab_size": 40}
+    body = MPNetModel(MPNetConfig(**sizes), add_pooling_layer=False)
+    shared = next(p for name, p in body.named_parameters() if "relative_attention_bias" in name)
+    assert any(shared is p for p in Layers(body).below(1))
+
+
+def test_layers_of_an_encoder_that_is_not_tuned_are_refused(folders: dict[str, Path]) -> None:
+    with pytest.raises(ValueError, match="should go with `tune: lora` or `tune: full`"):
+        live(folders["bert"], layers=2)
+
+
+def test_a_map_before_the_layers_may_be_named() -> None:
+    from transformers import ElectraConfig, ElectraModel
+
+    from plait.encode.text.lora import targets
+
+    sizes = {"hidden_size": 16, "embedding_size": 8, "intermediate_size": 32, "num_attention_heads": 2}
+    body = ElectraModel(ElectraConfig(**sizes, num_hidden_layers=2, vocab_size=40))
+    assert targets(body, Text.Settings(tune="lora", targets=["embeddings_project"])) == ["embeddings_project"]
+
+
 def test_checkpointed_gradients_are_the_same(folders: dict[str, Path]) -> None:
     found = []
     for checkpoint in (False, True):
