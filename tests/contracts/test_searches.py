@@ -127,7 +127,7 @@ def test_the_size_chooses_and_new_rows_need_no_new_index() -> None:
 
     places = _clustered(1_000)
     assert isinstance(choose(places), Exact)
-    middle = choose(_clustered(5_000))
+    middle = choose(_clustered(20_500))
     assert isinstance(middle, Growing) and isinstance(middle._index, Refined)
     first = choose(places, most=100)
     assert isinstance(first, Growing) and first.tail == 0

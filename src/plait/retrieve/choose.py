@@ -14,7 +14,7 @@ from plait.retrieve.refined import Refined
 
 __all__ = ["choose", "worn"]
 
-_SMALL: Final = 4_096
+_SMALL: Final = 20_000
 """Rows up to which comparing all of them takes no longer than bounding them would."""
 _EXACT: Final = 200_000
 _TAIL: Final = 0.2
