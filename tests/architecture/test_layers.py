@@ -37,9 +37,9 @@ HEAVY: dict[str, set[str]] = {
     "fastapi": {"serve/http/", "serve/web/"},
     "uvicorn": {"serve/http/worker.py", "serve/http/protocol.py"},
     "tensorboard": {"train/board.py"},
-    "onnx": {"export/onnx_graph.py", "export/int8.py"},
+    "onnx": {"export/onnx_graph.py", "export/int8.py", "export/int8_nodes.py", "retrieve/refined.py"},
     "onnx_ir": {"export/onnx_graph.py"},
-    "onnxruntime": {"export/onnx_graph.py", "export/int8.py"},
+    "onnxruntime": {"export/onnx_graph.py", "export/int8.py", "retrieve/refined.py"},
     "pandas": set(),
 }
 

@@ -47,7 +47,7 @@ def test_no_query_is_seen_before_it_is_tested(data: Path, monkeypatch: pytest.Mo
         def read(self, texts: Sequence[str]) -> list[list[int]]:
             return [[place] for place in range(len(texts))]
 
-        def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        def vectors(self, texts: Sequence[str], bf16: bool) -> np.ndarray:
             return np.ones((len(texts), 1))
 
     def tune(_: object, rows: int, loss: object, *__: object) -> None:

@@ -110,7 +110,7 @@ def test_recommend_always_answers(films_bundle: Bundle, faults: tuple[str, ...],
 
 def test_what_hangs_makes_only_the_first_wait(films_bundle: Bundle, release: threading.Event) -> None:
     broken = Bundle(films_bundle.run, Broken(films_bundle.backend, {"ranker_hung"}, release), {})
-    service = Service(broken, None, QUICK)
+    service = Service(broken, None, Limits(events=10.0, retrieve=10.0, rank=0.2))
     reasons = [service.recommend(RecommendAsked(user="5")).degraded for _ in range(3)]
     assert reasons[0] == ["rank: `rank` took longer than 200 ms"]
     assert reasons[2] == ["rank: `rank` hangs, and was not asked again"]
