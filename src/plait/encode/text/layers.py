@@ -11,7 +11,10 @@ __all__ = ["FixedLinear", "Layers", "fix_linears", "held"]
 
 _OPEN: Final = 0.5
 """Share of the training after which gradual unfreezing has reached the last layer."""
-_BELOW: Final = ("wte", "wpe", "shared")
+_UNDER: Final = ("embed", "relative_attention_bias")
+"""In the names of what layers stand on; the second is MPNet's table of distances, which all of its layers read."""
+_BEGIN: Final = ("wte", "wpe", "shared")
+"""How such names begin: GPT-2's and T5's."""
 
 
 @final
@@ -33,9 +36,7 @@ class Layers:
         inside = [list(block.parameters()) for block in self.blocks]
         known = {id(p) for group in inside for p in group}
         rest = [(name, p) for name, p in body.named_parameters() if id(p) not in known]
-        # MPNet's layers share a table of distances, T5's tokens are called `shared`; all layers read them.
-        under = ("embed", "relative_attention_bias")
-        above = [p for name, p in rest if not any(part in name for part in under) and not name.startswith(_BELOW)]
+        above = [p for name, p in rest if not any(part in name for part in _UNDER) and not name.startswith(_BEGIN)]
         below = [p for name, p in rest if not any(p is other for other in above)]
         self.groups = [below, *inside, above]
 
