@@ -54,7 +54,7 @@ RECIPE: Final[dict[str, Any]] = {
         "vector_width": 384,
         "sharing": {"kind": "shared_bottom", "layers": [128]},
         "tower": [],
-        "text": {"tune": "full", "max_tokens": 64, "learning_rate": 3e-5},
+        "text": {"tune": "full", "layers": 3, "max_tokens": 64, "learning_rate": 3e-5},
     },
     "balance": "fixed",
     "train": {"epochs": 2, "batch": 64, "learning_rate": 1e-4, "warmup": 0.1, "clip": 1.0, "probes": 0, "threads": 1},

@@ -30,7 +30,8 @@ _WORDS: Final = {
     ],
     "blitzer": [
         "Reviews of books to learn from, of films to test on, title and text in one, the first 192 tokens of each, two",
-        "passes of batches of 16. Plait learns stars too.",
+        "passes of batches of 16. Plait learns stars too, and passes once: on books held out one pass reached .918 for 367",
+        "seconds of processor, two .928 for 722.",
         "",
     ],
     "chinese": [
@@ -50,7 +51,9 @@ _WORDS: Final = {
         "both. tf-idf counts the words of the whole shop; it and the encoder as it comes order by cosine. The plain loop",
         "tunes the cosine (CoSENT), in two passes of batches of 32 pairs. Plait's task `order` begins with the cosine too",
         "(`alike`), and its second task says of each pair whether its grade is 2 or more; two passes of whole lists.",
-        "Settings were not searched, but these are the second ones tried, on the same queries: with rates of 5e-5 for the",
+        "It tunes the three topmost of six layers: on queries held out of those to learn from they reached .905 for 338",
+        "seconds of processor, all six .902 for 519.",
+        "Else settings were not searched, but these are the second ones tried, on the same queries: with rates of 5e-5 for the",
         "encoder and 1e-3 for all else, projections of the texts among it (they stay as they are now), it reached .884 on",
         "the 71.",
         "",
