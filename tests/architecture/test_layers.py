@@ -39,7 +39,7 @@ HEAVY: dict[str, set[str]] = {
     "tensorboard": {"train/board.py"},
     "onnx": {"export/onnx_graph.py", "export/int8.py", "export/int8_nodes.py", "retrieve/refined.py"},
     "onnx_ir": {"export/onnx_graph.py"},
-    "onnxruntime": {"export/onnx_graph.py", "export/int8.py", "retrieve/refined.py"},
+    "onnxruntime": {"export/onnx_graph.py", "export/int8.py", "export/kept.py", "retrieve/refined.py"},
     "pandas": set(),
 }
 

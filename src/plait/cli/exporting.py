@@ -32,6 +32,10 @@ def export(
     compiled: Annotated[
         bool, typer.Option("--compiled", help="Add machine code that torch compiles; wants a C++ compiler and some minutes.")
     ] = False,
+    memory: Annotated[
+        float,
+        typer.Option(help="Megabytes for what the first layer makes of each item, stored to answer sooner.", min=0),
+    ] = 256,
     loss: Annotated[
         float, typer.Option(help="Which share of a task's metric may be lost by making the bundle smaller.", min=0, max=1)
     ] = 0.01,
@@ -49,6 +53,6 @@ def export(
         from plait.serve.ask.worth import check_formula
 
         check_formula(load(run), formula)
-    lines, data = export_command(run, out, Options(formula, int8, compiled, distil, prune, loss))
+    lines, data = export_command(run, out, Options(formula, int8, compiled, distil, prune, memory, loss))
     give(lines, data, as_json)
     say(f"\nNext: plait serve {out}")

@@ -112,10 +112,10 @@ class Attention(HistoryEncoder):
         if queries is None:
             return self(items, mask, None)
         had = items[0]
-        units = (self.of_both * had[:, None]).flatten(0, 1)
-        told = (had @ self.of_item.T).flatten() + nn.functional.linear(queries, units)
-        size = self.of_item.shape[0]
-        hidden = (told.view(-1, had.shape[0], size) + self.of_query(queries)[:, None]).relu()
+        # A q + G (q * k_l) is (A + G diag(k_l)) q: with all else as its bias, one product says everything.
+        units = (self.of_query.weight + self.of_both * had[:, None]).flatten(0, 1)
+        told = (self.of_query.bias + had @ self.of_item.T).flatten()
+        hidden = nn.functional.linear(queries, units, told).relu().view(-1, had.shape[0], self.of_item.shape[0])
         scores = self.score(hidden).flatten(1).float() + self.age.index_select(0, _ages(items, len(self.age)))
         weights = torch.softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), dim=1) * mask
         return weights @ had

@@ -70,7 +70,8 @@ def export_command(folder: Path, out: Path, options: Options) -> tuple[list[str]
     """
     serving = export(load(folder), out, options)
     size = bytes_of(out, serving)
-    graphs = ", ".join([*(graph.file for graph in serving.graphs.values()), *serving.compiled.values()])
+    made = [] if serving.products is None else [serving.products]
+    graphs = ", ".join([*(graph.file for graph in [*serving.graphs.values(), *made]), *serving.compiled.values()])
     tables = ", ".join(f"{stored.rows:,} rows of {name}" for name, stored in serving.tables.items())
     lines = [
         f"{out}: {graphs}; {tables} encoded once; {size / 1e6:,.1f} MB beside the run",
@@ -78,19 +79,19 @@ def export_command(folder: Path, out: Path, options: Options) -> tuple[list[str]
     ]
     lines += [_answering(task, sure) for task, sure in serving.answers.items()]
     lines += ["", *table(serving.compared, "items" if serving.keys else "rows")] if serving.compared else []
-    return lines, {"out": str(out), "bytes": size, **serving.model_dump(mode="json", exclude={"graphs"})}
+    return lines, {"out": str(out), "bytes": size, **serving.model_dump(mode="json", exclude={"graphs", "products"})}
 
 
 def _written(run: Run, folder: Path, scratch: Path, options: Options) -> Serving:
     """Write a bundle, compare it with its run, and make it smaller where that was asked for."""
     beside, name, source = Beside(run), "fp32", run
     if options.distil or options.prune:
-        finish(scratch, write_bundle(run, scratch))
+        finish(scratch, write_bundle(run, scratch, options))
         beside.add("run", scratch)
         name = "distilled" if options.distil else "pruned"
         small = scratch / "small"
         source = distilled(run, small) if options.distil else pruned_run(run, small, options.prune)
-    serving = write_bundle(source, folder, options.formula)
+    serving = write_bundle(source, folder, options)
     found = {"answers": certainties(source), "difference": _compare(folder, source)}
     serving = serving.model_copy(update=found)
     if options.compiled:

@@ -11,6 +11,7 @@ from typing import Any, Final, final
 import torch
 
 from plait.errors import CorruptError, RunError
+from plait.export.kept import keep_again
 from plait.export.onnx_graph import quiet, traced
 from plait.export.reading import Input, Reading
 from plait.export.scoring import Scoring
@@ -57,8 +58,9 @@ def compile_graphs(run: Run, folder: Path, serving: Serving) -> Serving:
     (folder / FOLDER).mkdir()
     for name, graph in serving.graphs.items():
         scoring = Scoring(run.model, run.prepared, reading, [output.task for output in graph.outputs])
+        keep_again(scoring, graph.inputs)
         place = folder / FOLDER / f"{name}.pt2"
-        program = traced(scoring)
+        program = traced(scoring, scoring.inputs)
         with quiet(), torch.no_grad():
             torch._inductor.aoti_compile_and_package(program, package_path=str(place), inductor_configs={"cpp.threads": 1})
         made[name] = f"{FOLDER}/{place.name}"

@@ -81,7 +81,8 @@ class Beside:
 
 def bytes_of(folder: Path, serving: Serving) -> int:
     """Return how large a bundle's graphs and vectors are."""
-    graphs = [name for graph in serving.graphs.values() for name in (graph.file, *graph.data)]
+    every = [*serving.graphs.values(), *([] if serving.products is None else [serving.products])]
+    graphs = [name for graph in every for name in (graph.file, *graph.data)]
     stored = [t.file for t in serving.tables.values()] + [h.file for h in serving.histories.values()]
     return sum((folder / name).stat().st_size for name in dict.fromkeys([*graphs, *stored]))
 

@@ -21,6 +21,7 @@ from plait.export.backend import Asker, Backend
 from plait.export.compiled import Compiled
 from plait.export.feeding import Feeding
 from plait.export.growth import grown
+from plait.export.kept import products
 from plait.export.onnx_graph import session
 from plait.export.reading import Reading
 from plait.export.rows import Encoding
@@ -65,6 +66,8 @@ class OnnxBackend(Backend):
         self.version = version
         self.shape = shape_of(run.layout)
         self._sessions = _sessions(folder, serving, runtime)
+        made = serving.products
+        self._products = None if made is None else (session(folder / made.file, made.data), made.inputs)
         rank = serving.graphs.get("rank")
         self.columns = {} if rank is None else {output.task: output.columns for output in rank.outputs}
         feeding = Feeding.load(folder, serving)
@@ -118,6 +121,8 @@ class OnnxBackend(Backend):
             tasks = [*pairing.tasks, *([pairing.retrieval] if pairing.retrieval is not None else [])]
             more = Encoding(self._run.model, prepared, reading, tasks).of_table(pairing.items, torch.tensor(numbers))
             added = {name: tensor.numpy() for name, tensor in more.items()}
+            if self._products is not None:
+                added |= products(*self._products, added)
             feeding = state.feeding.grown(pairing.items, added, self._room)
             self._state = _State(feeding, prepared, self._placed(feeding, state.places))
         return numbers

@@ -1,49 +1,51 @@
-"""A scoring module as an ONNX graph on the disk, and a session that runs one: on one thread, from checked bytes."""
+"""A module as an ONNX graph on the disk, and a session that runs one: on one thread, from checked bytes."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from plait.errors import CorruptError, RunError
-from plait.export.scoring import Scoring
+from plait.export.reading import Input
 
 if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
     import onnxruntime
 
-__all__ = ["LARGEST", "example", "folded", "quiet", "session", "session_of", "traced", "whole", "write_onnx"]
+__all__ = ["LARGEST", "blank", "folded", "quiet", "session", "session_of", "traced", "whole", "write_onnx"]
 
 LARGEST: Final = 2_000_000_000
 """Bytes of weights beyond which they lie beside the graph: an ONNX file holds at most 2 GiB."""
 _TYPES: Final = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
 
 
-def example(scoring: Scoring, candidates: int) -> tuple[Tensor, ...]:
-    """Return inputs of the right shapes."""
-    return tuple(
-        torch.zeros(1 if known.fixed else candidates, *known.shape, dtype=_TYPES[known.dtype]) for known in scoring.inputs
-    )
+def blank(known: Input, candidates: int | torch.SymInt) -> Tensor:
+    """Return an input of the right shape that holds nothing."""
+    return torch.zeros(1 if known.fixed else candidates, *known.shape, dtype=_TYPES[known.dtype])
 
 
-def traced(scoring: Scoring) -> torch.export.ExportedProgram:
-    """Trace a scoring module, for any number of candidates.
+def traced(module: nn.Module, inputs: Sequence[Input]) -> torch.export.ExportedProgram:
+    """Trace a module, for any number of candidates.
+
+    Args:
+        module: the module.
+        inputs: what it is given, in order.
 
     Raises:
         RunError: a part of the model does something that no graph can hold.
     """
-    shapes = tuple({} if known.fixed else {0: torch.export.Dim.DYNAMIC} for known in scoring.inputs)
+    shapes = tuple({} if known.fixed else {0: torch.export.Dim.DYNAMIC} for known in inputs)
     try:
         with torch.no_grad(), quiet():
-            return torch.export.export(scoring.eval(), example(scoring, 7), dynamic_shapes=(shapes,))
+            return torch.export.export(module.eval(), tuple(blank(known, 7) for known in inputs), dynamic_shapes=(shapes,))
     except Exception as error:
         raise RunError(
             "A model should be traced from row vectors to scores, to be exported. Found a part that cannot be: "
@@ -52,22 +54,29 @@ def traced(scoring: Scoring) -> torch.export.ExportedProgram:
         ) from error
 
 
-def write_onnx(program: torch.export.ExportedProgram, scoring: Scoring, path: Path, largest: int = LARGEST) -> list[str]:
+def write_onnx(
+    program: torch.export.ExportedProgram,
+    inputs: Sequence[Input],
+    outputs: Sequence[str],
+    path: Path,
+    largest: int = LARGEST,
+) -> list[str]:
     """Write a graph.
 
     Args:
         program: the traced module.
-        scoring: the module.
+        inputs: what it is given, in order.
+        outputs: what it returns is called, in order.
         path: the file.
         largest: bytes of weights beyond which they lie in a file beside it.
 
     Returns:
         The names of the files beside it.
     """
-    names = [known.name for known in scoring.inputs]
+    names = [known.name for known in inputs]
     with quiet():
         made = torch.onnx.export(
-            program, input_names=names, output_names=scoring.tasks, dynamo=True, optimize=True, verbose=False
+            program, input_names=names, output_names=list(outputs), dynamo=True, optimize=True, verbose=False
         )
     assert made is not None
     _strip(made.model)

@@ -56,6 +56,12 @@ class Reading:
         self.own = own
         self.roles = {role.name: role for role in layout.roles if role.name in layout.paths[table]}
 
+    @property
+    def candidates(self) -> str | None:
+        """The one key that leads to another row for each example of a request; None where none does, or several do."""
+        found = [key for key, fixed in self.keys.items() if not fixed]
+        return found[0] if len(found) == 1 else None
+
     def key(self, role: str) -> str | None:
         """Return the key by which a role is reached; nothing for the example's own row and for keys that lead nowhere."""
         path = self.layout.paths[self.table][role]

@@ -1,6 +1,6 @@
 """The model from row vectors on, as one module that a graph is traced from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, final
 
 import torch
@@ -36,6 +36,7 @@ class Scoring(nn.Module):
     Attributes:
         inputs: what `forward` is given, in order.
         tasks: what it returns, in order.
+        groups: groups of tasks that see the same, with those of `tasks` and what these need.
     """
 
     absent: Tensor
@@ -54,12 +55,14 @@ class Scoring(nn.Module):
         self._held = (model,)  # Held without being a part: only what a graph runs is one.
         self.sharing, self.heads, self.chain = model.sharing, model.heads, model.chain
         self.histories, self.rows = nn.ModuleDict(), nn.ModuleDict()
-        self._groups = reading.groups(sorted(model.chain.needed(tasks), key=model.names.index))
+        self._own: set[str] = set()
+        self._kept: tuple[str, list[int]] | None = None
+        self.groups = reading.groups(sorted(model.chain.needed(tasks), key=model.names.index))
         self._last = {name: events.last for name, events in prepared.histories.items()}
         self.register_buffer("absent", model.encoder.absent.detach().clone(), persistent=False)
         batch = gather(prepared, reading.table, torch.tensor([1]), blank(prepared, reading.table, 1))
         with torch.no_grad():
-            for number, (group, _) in enumerate(self._groups):
+            for number, (group, _) in enumerate(self.groups):
                 for role in prepared.layout.roles:
                     self._prepare(number, group, role, batch.roles)
         self._add_domains()
@@ -78,14 +81,9 @@ class Scoring(nn.Module):
         varying = [given[known.name] for known in self.inputs if not known.fixed]
         size = varying[0].shape[0] if varying else 1
         vectors: dict[str, Tensor] = {}
-        for number, (group, names) in enumerate(self._groups):
-            pieces = [self._piece(number, group, role, given) for role in self._reading.layout.roles]
-            many = 1 if all(one_row(piece) for piece in pieces) else size
-            x = joined(pieces, many)
-            numbers = [self.model.names.index(name) for name in names]
-            domains = self._domains(group, given)
-            with Splitting(x, pieces):
-                shared = self.sharing(x, numbers, None if domains is None else domains.expand(many))
+        known = None if self._kept is None else iter(torch.split(given[self._kept[0]], self._kept[1], dim=1))
+        for number, (_, names) in enumerate(self.groups):
+            x, shared, _ = self.shared(number, given, size, known)
             found = [vector.expand(size, -1) if one_row(vector) else vector for vector in shared]
             vectors |= self.model.alike.widen(dict(zip(names, found, strict=True)), x)
 
@@ -97,6 +95,53 @@ class Scoring(nn.Module):
 
         said = self.model.predict(vectors, ruled)
         return tuple(said[name] for name in self.tasks)
+
+    def shared(
+        self,
+        number: int,
+        given: Mapping[str, Tensor],
+        size: int | torch.SymInt,
+        known: Iterator[Tensor] | None = None,
+        *,
+        apart: bool = False,
+    ) -> tuple[Float[Tensor, "views _ D"], Sequence[Tensor], list[Tensor]]:
+        """Run the body for a group of tasks.
+
+        Args:
+            number: the group's.
+            given: the inputs by name.
+            size: how many candidates there are.
+            known: what the next layers make of candidates' own rows.
+            apart: whether that is told apart where it is not known.
+
+        Returns:
+            The joint input, what each task reads, and what layers make of candidates' own rows, in the order in which they
+            come.
+        """
+        group, names = self.groups[number]
+        roles = self._reading.layout.roles
+        pieces = [self._piece(number, group, role, given) for role in roles]
+        many = 1 if all(one_row(piece) for piece in pieces) else size
+        x = joined(pieces, many)
+        domains = self._domains(group, given)
+        alone = [(apart or known is not None) and role.name in self._own for role in roles]
+        splitting = Splitting(x, pieces, alone, known)
+        with splitting:
+            tasks = [self.model.names.index(name) for name in names]
+            shared = self.sharing(x, tasks, None if domains is None else domains.expand(many))
+        return x, list(shared), splitting.apart
+
+    def keep(self, name: str, widths: Sequence[int]) -> None:
+        """Look up what layers make of candidates' own rows.
+
+        Args:
+            name: of the stored tensor, in which the products lie side by side.
+            widths: how many numbers each has, in the order in which layers come.
+        """
+        key = self._reading.candidates
+        assert key is not None
+        self._add(Input(name, "row", key, name, self._reading.target(key), (sum(widths),), "float32", False))
+        self._kept = name, list(widths)
 
     def _add(self, known: Input) -> None:
         if all(other.name != known.name for other in self.inputs):
@@ -128,6 +173,8 @@ class Scoring(nn.Module):
             name = variant(role.name, hidden_features(self.model, role, group))
             width = encoder.views * (stop - start)
             self._add(Input(name, "row", key, name, reading.target(key), (width,), "float32", reading.keys[key]))
+            if key == reading.candidates:
+                self._own.add(role.name)
             return
         else:
             vector = encoder.block(role.table, blocks[role.name], hidden_features(self.model, role, group)).float()
@@ -168,7 +215,7 @@ class Scoring(nn.Module):
         table, name = reading.target(asked), f"query:{role.name}:{asked}"
         self._add(Input(name, "row", asked, tensor, table, (module.width,), "float32", reading.keys[asked]))
 
-    def _piece(self, number: int, group: Group, role: Role, given: dict[str, Tensor]) -> Float[Tensor, "views _ d"]:
+    def _piece(self, number: int, group: Group, role: Role, given: Mapping[str, Tensor]) -> Float[Tensor, "views _ d"]:
         """Return a role's part of the joint input: one row, or one for each candidate."""
         kept = self._buffers.get(_slot("same", number, role))
         if kept is not None:
@@ -188,14 +235,14 @@ class Scoring(nn.Module):
             return vector
         return torch.where(hidden, self.absent[:, None, start:stop], vector)
 
-    def _encoded(self, role: Role, group: Group, given: dict[str, Tensor]) -> Float[Tensor, "views B d"]:
+    def _encoded(self, role: Role, group: Group, given: Mapping[str, Tensor]) -> Float[Tensor, "views B d"]:
         """Encode the examples themselves."""
         encoder = self.rows[slot(role.table)]
         assert isinstance(encoder, RowEncoder)
         vectors = {name: given[f"vector:{name}"] for name in encoder.given}
         return encoder(given["codes"], given["numbers"], vectors, hidden_features(self.model, role, group))
 
-    def _pooled(self, number: int, group: Group, role: Role, given: dict[str, Tensor]) -> Float[Tensor, "_ W"]:
+    def _pooled(self, number: int, group: Group, role: Role, given: Mapping[str, Tensor]) -> Float[Tensor, "_ W"]:
         """Pool what a person had: once for all candidates where no candidate asks."""
         module = self.histories[slot(role.name)]
         assert isinstance(module, HistoryRole)
@@ -212,14 +259,14 @@ class Scoring(nn.Module):
 
     def _add_domains(self) -> None:
         """Take the numbers of domains where the body asks for them."""
-        for group, _ in self._groups:
+        for group, _ in self.groups:
             role = self._domain_role(group)
             key = None if role is None else self._reading.key(role)
             if role is not None and key is not None:
                 name, table = f"domain:{role}", self._reading.target(key)
                 self._add(Input(name, "row", key, name, table, (), "int64", self._reading.keys[key]))
 
-    def _domains(self, group: Group, given: dict[str, Tensor]) -> Int[Tensor, " _"] | None:
+    def _domains(self, group: Group, given: Mapping[str, Tensor]) -> Int[Tensor, " _"] | None:
         """Return each candidate's domain, or that of all, where the body asks for it."""
         if self.model.sharing.domain is None:
             return None

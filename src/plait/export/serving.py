@@ -96,6 +96,8 @@ class Serving(Settings):
     """The table of the examples; None where users and items do not meet."""
     keys: dict[str, Key] = Field(default_factory=dict)
     graphs: dict[str, Graph]
+    products: Graph | None = None
+    """Makes of items what the first layers read of them, which is stored; see `plait.export.kept`."""
     compiled: dict[str, str] = Field(default_factory=dict)
     """Graph -> the same as machine code."""
     left_out: dict[str, str] = Field(default_factory=dict)

@@ -3,10 +3,11 @@
     W [a; b_c] + b = (W_a a + b) + W_b b_c
 
 with a what is known of the user and b_c what is known of candidate c. It holds for any body without a word from it: while
-one runs, linear layers that read the joint input, or a view of it, are computed in these two parts.
+one runs, linear layers that read the joint input, or a view of it, are computed in these two parts. What does not depend on
+the user at all, such as the candidate's own row, can be multiplied long before anybody asks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final, final
 
@@ -39,12 +40,26 @@ class Splitting(TorchFunctionMode):
     Args:
         x: the joint input, as `joined` lays it.
         pieces: what it is made of.
+        alone: for each piece whether it is the candidate's alone, so that its products are told apart; none where not said.
+        known: gives these products, made before, in the order in which the layers come; made here where not said.
+
+    Attributes:
+        apart: these products.
     """
 
-    def __init__(self, x: Float[Tensor, "views B D"], pieces: Sequence[Float[Tensor, "views _ _"]]) -> None:
+    def __init__(
+        self,
+        x: Float[Tensor, "views B D"],
+        pieces: Sequence[Float[Tensor, "views _ _"]],
+        alone: Sequence[bool] = (),
+        known: Iterator[Float[Tensor, "B _"]] | None = None,
+    ) -> None:
         super().__init__()
         # The tensors are kept, so that no other takes one's identity.
         self._known: dict[int, tuple[Tensor, list[Tensor]]] = {id(x): (x, list(pieces))}
+        self._alone = list(alone) or [False] * len(pieces)
+        self._made = known
+        self.apart: list[Tensor] = []
 
     def __torch_function__(
         self,
@@ -78,17 +93,32 @@ class Splitting(TorchFunctionMode):
             self._follow(view, [piece[number] for piece in pieces])
 
     def _linear(self, pieces: Sequence[Tensor], weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Sum the products of what is fixed, once, and of what is not."""
+        """Sum the products of what is fixed, once, of what was multiplied before, and of what is left."""
         ends = [*accumulate((piece.shape[-1] for piece in pieces), initial=0)]
-        total: Tensor | None = None
-        for fixed in (True, False):
-            chosen = [n for n, piece in enumerate(pieces) if one_row(piece) == fixed and piece.shape[-1]]
-            if not chosen:
-                continue
+
+        def sides(chosen: Sequence[int]) -> tuple[Tensor, Tensor]:
             part = torch.cat([pieces[n] for n in chosen], dim=-1)
-            columns = torch.cat([weight[:, ends[n] : ends[n + 1]] for n in chosen], dim=1)
+            return part, torch.cat([weight[:, ends[n] : ends[n + 1]] for n in chosen], dim=1)
+
+        wide = [n for n, piece in enumerate(pieces) if piece.shape[-1]]
+        fixed = [n for n in wide if one_row(pieces[n])]
+        alone = [n for n in wide if n not in fixed and self._alone[n] and pieces[n].ndim == 2]
+        left = [n for n in wide if n not in fixed and n not in alone]
+        total = torch.nn.functional.linear(*sides(fixed), bias) if fixed else bias
+        part, columns = sides(left) if left else (None, None)
+        if alone:
+            own = torch.nn.functional.linear(*sides(alone)) if self._made is None else next(self._made)
+            self.apart.append(own)
+            if total is not None and part is not None and columns is not None and total.ndim == 2:
+                # Behind a column of ones the fixed part is one more row of weights: one product instead of two sums.
+                part = torch.cat([part, torch.ones_like(part[:, :1])], dim=1)
+                columns = torch.cat([columns, total.T], dim=1)
+                total = own
+            else:
+                total = own if total is None else total + own
+        if part is not None and columns is not None:
             if total is None:
-                total = torch.nn.functional.linear(part, columns, bias)
+                total = torch.nn.functional.linear(part, columns)
             elif part.ndim == 2:
                 # One node of a graph, which a ReLU behind it joins; a sum of its own would pass over all of it once more.
                 total = torch.addmm(total, part, columns.T)

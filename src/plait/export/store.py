@@ -39,8 +39,7 @@ class Store:
         tensors = self._tables[table]
         found: Array = tensors[name][rows]
         if found.dtype == np.int8:
-            found = found.astype(np.float32)
-            found *= tensors[name + SCALE][rows][..., None]
+            found = np.multiply(found, tensors[name + SCALE][rows][..., None], dtype=np.float32)
         return found
 
     def rows(self, table: str, name: str) -> int:

@@ -58,7 +58,7 @@ def table_graphs(
         reading = Reading(run.layout, table, dict.fromkeys(run.layout.tables[table].targets, False), own=True)
         scoring = Scoring(run.model, run.prepared, reading, list(columns))
         path = folder / f"rows-{file_name(table)}.onnx"
-        data = write_onnx(traced(scoring), scoring, path, largest)
+        data = write_onnx(traced(scoring, scoring.inputs), scoring.inputs, scoring.tasks, path, largest)
         outputs = [Output(task=n, kind=run.layout.tasks[n].kind, columns=names) for n, names in columns.items()]
         graphs[graph_name(table)] = Graph(file=path.name, data=data, inputs=scoring.inputs, outputs=outputs)
         encoding = Encoding(run.model, run.prepared, reading, list(columns))

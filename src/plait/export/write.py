@@ -13,7 +13,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from plait.data.files import file_name
-from plait.export.onnx_graph import LARGEST, traced, write_onnx
+from plait.export.kept import keep, products
+from plait.export.onnx_graph import LARGEST, session, traced, write_onnx
+from plait.export.options import Options
 from plait.export.reading import Reading
 from plait.export.rows import Encoding
 from plait.export.scoring import Scoring
@@ -38,29 +40,37 @@ class Side:
     tensors: dict[str, Tensor]
 
 
-def write_bundle(run: Run, folder: Path, formula: str | None = None, largest: int = LARGEST) -> Serving:
+def write_bundle(run: Run, folder: Path, options: Options | None = None, largest: int = LARGEST) -> Serving:
     """Write a bundle's files; the manifest comes last.
 
     Args:
         run: the run.
         folder: a new folder.
-        formula: how the tasks' scores become one.
+        options: what it should be like.
         largest: bytes of weights beyond which a graph's lie in a file beside it.
 
     Raises:
         RunError: the model cannot be a graph.
     """
+    options = options or Options()
     shape = shape_of(run.layout)
     if not shape.pairings:
-        return _rows_alone(run, folder, formula, largest)
+        return _rows_alone(run, folder, options.formula, largest)
     pairing = shape.pairings[0]
     reading = Reading(run.layout, pairing.table, {pairing.user_key: True, pairing.item_key: False})
     retrieved = [pairing.retrieval] if pairing.retrieval is not None else []
-    graphs = {}
-    for name, tasks in (("rank", pairing.tasks), ("query", retrieved)):
-        if tasks:
-            graphs[name] = _graph(run, reading, tasks, folder / f"{name}.onnx", largest)
+    graphs, made = {}, None
+    if pairing.tasks:
+        scoring = Scoring(run.model, run.prepared, reading, pairing.tasks)
+        rows, most = run.layout.tables[pairing.items].rows + 1, options.memory * 1e6
+        made = keep(scoring, folder / "products.onnx", rows, most, largest, int8=options.int8)
+        graphs["rank"] = _graph(run, scoring, folder / "rank.onnx", largest)
+    if retrieved:
+        scoring = Scoring(run.model, run.prepared, reading, retrieved)
+        graphs["query"] = _graph(run, scoring, folder / "query.onnx", largest)
     sides = _sides(run, shape, reading, [*pairing.tasks, *retrieved])
+    if made is not None:
+        _add_products(folder, made, sides[pairing.items])
     histories = _histories(run, reading, sides)
     _keep(run, folder, sides)
     serving = Serving(
@@ -68,13 +78,10 @@ def write_bundle(run: Run, folder: Path, formula: str | None = None, largest: in
         table=pairing.table,
         keys={key: Key(table=reading.target(key), fixed=fixed) for key, fixed in reading.keys.items()},
         graphs=graphs,
-        tables={
-            table: Stored(file=side.file, rows=run.layout.tables[table].rows)
-            for table, side in sides.items()
-            if side.tensors
-        },
+        products=made,
+        tables=_stored(run, sides),
         histories=histories,
-        formula=formula,
+        formula=options.formula,
         versions=_versions(),
     )
     finish(folder, serving)
@@ -120,15 +127,21 @@ def finish(folder: Path, serving: Serving) -> None:
     write_manifest(folder)
 
 
-def _graph(run: Run, reading: Reading, tasks: list[str], path: Path, largest: int) -> Graph:
-    scoring = Scoring(run.model, run.prepared, reading, tasks)
-    data = write_onnx(traced(scoring), scoring, path, largest)
+def _graph(run: Run, scoring: Scoring, path: Path, largest: int) -> Graph:
+    data = write_onnx(traced(scoring, scoring.inputs), scoring.inputs, scoring.tasks, path, largest)
     outputs = []
-    for name in tasks:
+    for name in scoring.tasks:
         head = run.model.head(name)
         columns = head.columns if isinstance(head, Head) else []
         outputs.append(Output(task=name, kind=run.layout.tasks[name].kind, columns=columns))
     return Graph(file=path.name, data=data, inputs=scoring.inputs, outputs=outputs)
+
+
+def _add_products(folder: Path, made: Graph, items: Side) -> None:
+    """Multiply all items by the first layers, with the graph that does so for those that come later."""
+    rows = {name: tensor.numpy() for name, tensor in items.tensors.items()}
+    found = products(session(folder / made.file, made.data), made.inputs, rows)
+    items.tensors.update({name: torch.from_numpy(product) for name, product in found.items()})
 
 
 def _sides(run: Run, shape: Shape, reading: Reading, tasks: list[str]) -> dict[str, Side]:

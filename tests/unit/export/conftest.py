@@ -9,11 +9,22 @@ import pytest
 from support.operators import listed_once
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from plait.run.run import Run
 
 __all__ = ["listed_once"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def first_products_are_looked_up() -> Iterator[None]:
+    """Store products of these items too, though they are so few numbers that it does not pay."""
+    from plait.export import kept
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept, "PAYS", 1)
+        yield
 
 
 @pytest.fixture(scope="session")

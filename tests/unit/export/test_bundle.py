@@ -135,8 +135,33 @@ def test_weights_beyond_a_limit_lie_beside_the_graph(films_run: Run, tmp_path: P
     from plait.export.write import write_bundle
 
     write_bundle(films_run, tmp_path, largest=1)
-    assert {"rank.onnx.data", "query.onnx.data"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"rank.onnx.data", "query.onnx.data", "products.onnx.data"} <= {path.name for path in tmp_path.iterdir()}
     backend = load_bundle(tmp_path).backend
     items = torch.arange(1, 20)
     for name, scores in EagerBackend(films_run).rank(Asker(3), items).items():
         torch.testing.assert_close(backend.rank(Asker(3), items)[name], scores, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("memory", "pays"), [(0.0, 1), (1e-4, 1), (1.0, 1_000), (1.0, 1)])
+def test_first_products_are_stored_where_it_pays(
+    films_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: float, pays: int
+) -> None:
+    from safetensors.numpy import load_file
+
+    from plait.export import kept
+    from plait.export.backend import Asker
+    from plait.export.bundle import load_bundle
+    from plait.export.eager import EagerBackend
+    from plait.export.options import Options
+    from plait.export.write import write_bundle
+
+    monkeypatch.setattr(kept, "PAYS", pays)
+    serving = write_bundle(films_run, tmp_path, Options(memory=memory))
+    stored = load_file(tmp_path / "items.safetensors").get("kept")
+    assert (stored is not None) == (serving.products is not None) == ((memory, pays) == (1.0, 1))
+    assert (tmp_path / "products.onnx").exists() == (stored is not None)
+    assert stored is None or stored.nbytes <= memory * 1e6
+    backend = load_bundle(tmp_path).backend
+    for items in (torch.arange(31), torch.tensor([4])):
+        for name, scores in EagerBackend(films_run).rank(Asker(3), items).items():
+            torch.testing.assert_close(backend.rank(Asker(3), items)[name], scores, atol=1e-5, rtol=1e-5)
