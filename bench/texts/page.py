@@ -53,7 +53,7 @@ _WORDS: Final = {
         "(`alike`), and its second task says of each pair whether its grade is 2 or more; two passes of whole lists.",
         "It tunes the three topmost of six layers: on queries held out of those to learn from they reached .905 for 338",
         "seconds of processor, all six .902 for 519.",
-        "Else settings were not searched, but these are the second ones tried, on the same queries: with rates of 5e-5 for the",
+        "Else settings were not searched, but these are the second tried, on the same queries: with rates of 5e-5 for the",
         "encoder and 1e-3 for all else, projections of the texts among it (they stay as they are now), it reached .884 on",
         "the 71.",
         "",
