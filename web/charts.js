@@ -25,9 +25,10 @@ function palette() {
   return Object.fromEntries(names.map((name) => [name, colour(name)]));
 }
 
-const percent = (value) => `${value >= 0 ? "+" : "−"}${Math.abs(100 * value).toFixed(1)} %`;
-/** A share that may be tiny, with two digits that matter. */
-const fine = (value) => `${value >= 0 ? "+" : "−"}${Number((100 * Math.abs(value)).toPrecision(2))} %`;
+const sign = (value) => (value >= 0 ? "+" : "−");
+const percent = (value) => (Math.abs(value) < 5e-4 ? "±0.0 %" : `${sign(value)}${Math.abs(100 * value).toFixed(1)} %`);
+/** A share that may be small, with two digits that matter, of which there are so many that they fit. */
+const fine = (value) => (Math.abs(value) < 1e-6 ? "±0 %" : `${sign(value)}${Number((100 * Math.abs(value)).toPrecision(2))} %`);
 const short = (value) => (value === null ? "–" : Number(value.toPrecision(4)).toString());
 const escaped = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 const SHADES = 6;
@@ -153,7 +154,7 @@ const kinds = {
   heat(spec, p) {
     const cells = spec.values.flatMap((row, y) => row.map((value, x) => [x, y, value]));
     const reach = spec.reach ?? Math.max(1e-9, ...cells.map((c) => Math.abs(c[2] ?? 0)));
-    const text = (value) => (value === null || value === undefined ? "" : spec.percent ? fine(value) : value.toFixed(2));
+    const text = (value) => (value === null || value === undefined ? "" : spec.percent ? fine(value) : value.toFixed(2).replace(/^-(0\.00)$/, "$1"));
     return {
       ...common(p),
       legend: undefined,

@@ -59,7 +59,7 @@ def said(prediction: Prediction) -> str:
 
 def _gain(value: float) -> str:
     """Write a relative change with its sign."""
-    return f"{'+' if value >= 0 else '−'}{abs(100 * value):.1f} %"
+    return "±0.0 %" if abs(value) < 5e-4 else f"{'+' if value >= 0 else '−'}{abs(100 * value):.1f} %"
 
 
 def _share(value: float) -> str:
