@@ -35,10 +35,9 @@ def main() -> None:
     app = fastapi.FastAPI()
 
     @app.post("/rank")
-    async def rank(asked: Asked) -> fastapi.Response:
+    async def rank(asked: Asked) -> dict[str, list[list[float]]]:
         found = scored.rank(Asker(asked.user), torch.tensor(asked.items))
-        said = json.dumps({name: scores.tolist() for name, scores in found.items()})
-        return fastapi.Response(said, media_type="application/json")
+        return {name: scores.tolist() for name, scores in found.items()}
 
     @app.get("/cpu")
     async def cpu() -> float:
