@@ -33,7 +33,7 @@ RECIPE: Final[dict[str, Any]] = {
         "text": {"tune": "full", "max_tokens": 192, "learning_rate": 1e-4},
     },
     "balance": "uncertainty",
-    "train": {"epochs": 2, "batch": 16, "learning_rate": 1e-3, "warmup": 0.1, "clip": 1.0, "probes": 0, "threads": 1},
+    "train": {"epochs": 1, "batch": 16, "learning_rate": 1e-3, "warmup": 0.1, "clip": 1.0, "probes": 0, "threads": 1},
 }
 
 
