@@ -74,7 +74,7 @@ def keep(scoring: Scoring, path: Path, rows: int, most: float, largest: int, *, 
         rows: how many candidates there are in all.
         most: bytes.
         largest: bytes of weights beyond which they lie in a file beside the graph.
-        int8: whether products will be in whole numbers, which takes half the time.
+        int8: whether products will be in whole numbers of 8 bits, which take half the time.
 
     Returns:
         The graph; None where nothing is looked up.
@@ -84,7 +84,7 @@ def keep(scoring: Scoring, path: Path, rows: int, most: float, largest: int, *, 
         return None
     program = traced(module, module.inputs)
     wide = _widths(program)
-    if not 0 < sum(wide) * rows * torch.float32.itemsize <= most:
+    if not 0 < sum(wide) * rows * (torch.int8 if int8 else torch.float32).itemsize <= most:
         return None
     scoring.keep(KEPT, wide)
     names = [f"{KEPT}:{place}" for place in range(len(wide))]
