@@ -53,6 +53,6 @@ def export(
         from plait.serve.ask.worth import check_formula
 
         check_formula(load(run), formula)
-    lines, data = export_command(run, out, Options(formula, int8, compiled, distil, prune, memory, loss))
+    lines, data = export_command(run, out, Options(formula, int8, compiled, distil, prune, loss, memory))
     give(lines, data, as_json)
     say(f"\nNext: plait serve {out}")

@@ -19,8 +19,8 @@ class Options:
         compiled: add machine code that torch compiles, for `--runtime torch`.
         distil: teach a small body what the run says, and export that.
         prune: which share of the body's experts and units is taken out before what is left is taught.
-        memory: how many megabytes may be taken by what the first layers make of each item, stored to answer sooner.
         loss: which share of a task's metric may be lost by making the bundle smaller.
+        memory: how many megabytes may be taken by what the first layers make of each item, stored to answer sooner.
     """
 
     formula: str | None = None
@@ -28,5 +28,5 @@ class Options:
     compiled: bool = False
     distil: bool = False
     prune: float = 0.0
-    memory: float = 256.0
     loss: float = 0.01
+    memory: float = 256.0
