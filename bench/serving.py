@@ -43,7 +43,9 @@ def serving(plan: Plan) -> dict[str, Any]:
         shutil.rmtree(places[name], ignore_errors=True)
         export(run, places[name], Options(int8=int8, loss=1.0))
     servers: dict[str, _Server | _Whole] = {name: _Server(place, name) for name, place in places.items()}
-    servers |= {f"{name}, whole service": _Whole(run, places[name]) for name in ("onnx", "onnx int8")}
+    for name in ("onnx", "onnx int8"):
+        servers[f"{name}, whole service, `/v1/score`"] = _Whole(run, places[name], "/v1/score")
+        servers[f"{name}, whole service, `/v1/rank`"] = _Whole(run, places[name], "/v1/rank")
     try:
         found = _race(servers, rounds=max(plan.rounds, 2), count=40 if plan.turn < 1 else 200)
     finally:
@@ -54,7 +56,7 @@ def serving(plan: Plan) -> dict[str, Any]:
         one["ratio"] = slow["p50"] / one["p50"]
         one["ratio_per_core"] = one["per_core"] / slow["per_core"]
         print(
-            f"  {name:24} p50 {one['p50']:.2f} ms  p99 {one['p99']:.2f} ms  {one['per_core']:,.0f} requests/s of a core"
+            f"  {name:40} p50 {one['p50']:.2f} ms  p99 {one['p99']:.2f} ms  {one['per_core']:,.0f} requests/s of a core"
             f"  × {one['ratio']:.1f} p50, × {one['ratio_per_core']:.1f} per core"
         )
     serving_json = json.loads((places["onnx int8"] / "serving.json").read_text())
@@ -107,9 +109,10 @@ class _Server:
 
 
 class _Whole:
-    """A bundle behind `/v1/rank` of `plait serve`, with its door, titles and all tasks."""
+    """A bundle behind a route of `plait serve`, with its door, titles and all tasks."""
 
-    def __init__(self, run: Run, bundle: Path) -> None:
+    def __init__(self, run: Run, bundle: Path, path: str) -> None:
+        self._path = path
         self._users, self._items = _ids(run, "users"), _ids(run, "movies")
         self.users, self.items = len(self._users), len(self._items)
         self._service = Service(bundle)
@@ -117,7 +120,7 @@ class _Whole:
     def ask(self, asked: dict[str, Any]) -> float:
         """Return the seconds a request took."""
         items = [self._items[row - 1] for row in asked["items"]]
-        return self._service.ask("/v1/rank", {"user": self._users[asked["user"] - 1], "items": items})
+        return self._service.ask(self._path, {"user": self._users[asked["user"] - 1], "items": items})
 
     def cpu(self) -> float:
         """Return the processor time it has used."""

@@ -191,7 +191,7 @@ class TestLimits:
         worker, keys, _ = made
         client = client_of(worker)
         hold = threading.Event()
-        worker._desk.lanes._model.submit(hold.wait)
+        assert worker._desk.lanes.later(hold.wait)
         with ThreadPoolExecutor(3) as pool:
             waiting = [pool.submit(client.get, "/v1/recommend?user=5", headers=bearer(keys["read"])) for _ in range(3)]
             while worker.app._asking.inside < 3:

@@ -33,11 +33,14 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def worker(two: Path, tmp_path: Path) -> Iterator[Worker]:
+def worker(two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+    from plait.serve.ask.stages import Limits
     from plait.serve.deploy.board import Board
     from plait.serve.http.logs import Log
     from plait.serve.http.worker import Options, Worker
 
+    # On a machine that is busy with loading a stage may run out of its time, which is another test's affair.
+    monkeypatch.setattr("plait.serve.service.Limits", lambda: Limits(60.0, 60.0, 60.0, 60.0))
     options = Options(store=str(tmp_path / "events.db"), allowed=100.0)
     made = Worker(two / "a", "127.0.0.1", options, Board(tmp_path), Log(stream=io.StringIO()))
     made.load()
@@ -87,10 +90,9 @@ def swapped_under_load(worker: Worker, two: Path, times: int) -> None:
         answers = [answer for found in asking for answer in found.result()]
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.json()["model"] for answer in answers} == set(expected)
-    # On a machine that is busy with loading a stage may run out of its time; it is then named, and nothing is mixed.
-    whole = [answer.json() for answer in answers if not answer.json()["degraded"]]
-    assert len(whole) >= 0.99 * len(answers)
-    assert all(answer["items"] == expected[answer["model"]] for answer in whole)
+    told = [answer.json() for answer in answers]
+    assert not any(answer["degraded"] for answer in told)
+    assert all(answer["items"] == expected[answer["model"]] for answer in told)
 
 
 def test_ten_swaps_under_load(worker: Worker, two: Path) -> None:

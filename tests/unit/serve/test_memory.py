@@ -91,10 +91,13 @@ def growth(app: Callable[..., Any], warm: int, requests: int) -> int:
 @pytest.fixture
 def worker(films_run: Run, tmp_path: Path) -> Iterator[Worker]:
     from plait.serve.deploy.board import Board
+    from plait.serve.http.door import Limits
     from plait.serve.http.logs import Log
     from plait.serve.http.worker import Options, Worker
 
-    made = Worker(films_run.folder, "127.0.0.1", Options(), Board(tmp_path), Log(stream=io.StringIO()))
+    # A machine that sleeps for a while in between is no reason to refuse what waited.
+    options = Options(limits=Limits(patience=3600.0))
+    made = Worker(films_run.folder, "127.0.0.1", options, Board(tmp_path), Log(stream=io.StringIO()))
     made.load()
     yield made
     made.close()

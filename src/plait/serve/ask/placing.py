@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import isfinite
+
+import torch
 from torch import Tensor
 
 from plait.serve.ask.answers import Placed
@@ -11,41 +15,60 @@ __all__ = ["placed"]
 
 
 def placed(
-    shop: Shop, offer: Offer, rows: Tensor, scores: Tensor | None, outputs: dict[str, Tensor], *, plain: bool = False
+    shop: Shop,
+    offer: Offer,
+    rows: Tensor,
+    scores: Tensor | None,
+    outputs: Mapping[str, Tensor],
+    order: Tensor | None = None,
+    *,
+    plain: bool = False,
 ) -> list[Placed]:
     """Write items for an answer.
 
     Args:
         shop: says which numbers tasks give.
         offer: the items.
-        rows: which, in order.
+        rows: which.
         scores: what they are in order by.
         outputs: what the tasks predict for them; nothing where not known.
+        order: places in `rows` of those that are shown, in order; all as they come where not said.
         plain: ids and scores alone.
     """
-    numbers: list[int] = rows.tolist()
-    ids = offer.items.ids
-    values = [None] * len(numbers) if scores is None else [_finite(score) for score in scores.tolist()]
+    numbers: list[int] = _chosen(rows, order).tolist()
+    ids = map(offer.items.ids.__getitem__, numbers)
+    values = [None] * len(numbers) if scores is None else _finite(_chosen(scores, order).tolist())
     if plain:
-        return [Placed(ids[row], score) for row, score in zip(numbers, values, strict=True)]
-    titles, said = offer.items.titles, told(shop, outputs, len(numbers))
-    return [Placed(ids[row], score, titles[row], tasks) for row, score, tasks in zip(numbers, values, said, strict=True)]
+        return list(map(Placed, ids, values))
+    titles = map(offer.items.titles.__getitem__, numbers)
+    return list(map(Placed, ids, values, titles, told(shop, outputs, len(numbers), order)))
 
 
-def told(shop: Shop, outputs: dict[str, Tensor], size: int) -> list[dict[str, float | dict[str, float]]]:
+def told(
+    shop: Shop, outputs: Mapping[str, Tensor], size: int, order: Tensor | None = None
+) -> list[dict[str, float | dict[str, float]]]:
     """Say for each item what each task predicts: a number, or one for each of its columns."""
-    columns: list[list[float | dict[str, float]]] = []
-    for task, output in outputs.items():
-        names = shop.worth.columns[task]
-        if len(names) == 1:
-            columns.append(output[:, 0].tolist())
-        else:
-            columns.append([dict(zip(names, row, strict=True)) for row in output.tolist()])
-    if not columns:
+    if not outputs:
         return [{} for _ in range(size)]
     tasks = list(outputs)
+    if all(len(shop.worth.columns[task]) == 1 for task in tasks):
+        table = _chosen(torch.cat([*outputs.values()], dim=1), order)
+        return [dict(zip(tasks, row, strict=True)) for row in table.tolist()]
+    columns = [_column(shop.worth.columns[task], _chosen(output, order)) for task, output in outputs.items()]
     return [dict(zip(tasks, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _finite(score: float) -> float | None:
-    return score if -1e308 < score < 1e308 else None
+def _chosen(values: Tensor, order: Tensor | None) -> Tensor:
+    return values if order is None else values[order]
+
+
+def _column(names: list[str], output: Tensor) -> list[float] | list[dict[str, float]]:
+    if len(names) == 1:
+        numbers: list[float] = output[:, 0].tolist()
+        return numbers
+    return [dict(zip(names, row, strict=True)) for row in output.tolist()]
+
+
+def _finite(scores: list[float]) -> list[float | None]:
+    """Put nothing in the place of what no JSON can write."""
+    return [*scores] if isfinite(sum(scores)) else [score if isfinite(score) else None for score in scores]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -44,8 +45,7 @@ def _ranked(shop: Shop, asked: RankAsked, stages: Stages) -> Ranked:
     outputs = stages.run("rank", lambda: shop.backend.rank(person.asker, rows), shop.limits.rank)
     scores, by = ordered(shop, offer, near, outputs, formula, stages)
     order = scores.argsort(descending=True, stable=True)
-    kept = {} if outputs is None else {task: output[order] for task, output in outputs.items()}
-    items = placed(shop, offer, rows[order], scores[order], kept, plain=asked.plain)
+    items = placed(shop, offer, rows, scores, outputs or {}, order, plain=asked.plain)
     return Ranked.model_construct(
         model=shop.backend.version,
         degraded=stages.degraded,
@@ -105,9 +105,10 @@ def score_rows(run: Run, version: str, asked: ScoreAsked) -> Scored:
 
 
 def _rows(offer: Offer, names: list[str]) -> tuple[Tensor, list[str]]:
-    found_rows = [offer.items.row_of.get(name) for name in names]
-    unknown = [name for name, row in zip(names, found_rows, strict=True) if row is None]
-    return torch.tensor([row for row in found_rows if row is not None], dtype=torch.int64), unknown
+    found_rows = list(map(offer.items.row_of.get, names))
+    unknown = [name for name, row in zip(names, found_rows, strict=True) if row is None] if None in found_rows else []
+    known = [row for row in found_rows if row is not None] if unknown else found_rows
+    return torch.from_numpy(np.array(known, dtype=np.int64)), unknown
 
 
 def _fits(shop: Shop, offer: Offer, asker: Asker, rows: Tensor) -> Tensor | None:

@@ -37,8 +37,7 @@ def _made(shop: Shop, asked: RecommendAsked, stages: Stages) -> Recommended:
     outputs = stages.run("rank", lambda: shop.backend.rank(person.asker, near.rows), shop.limits.rank)
     scores, by = ordered(shop, offer, near, outputs, formula, stages)
     best = spread(offer, near.rows, scores, asked)
-    kept = {} if outputs is None else {task: output[best] for task, output in outputs.items()}
-    items = placed(shop, offer, near.rows[best], scores[best], kept, plain=asked.plain)
+    items = placed(shop, offer, near.rows, scores, outputs or {}, best, plain=asked.plain)
     return Recommended.model_construct(
         model=shop.backend.version,
         degraded=stages.degraded,
@@ -69,9 +68,8 @@ def ordered(
     stages: Stages,
 ) -> tuple[Tensor, str]:
     """Say what candidates are in order by, and give each its score; without the model there is still an order."""
-    popularity = offer.popularity[near.rows]
     if formula is None:
-        return popularity, "popularity"
+        return offer.popularity[near.rows], "popularity"
     if outputs is not None:
         for text in dict.fromkeys([formula.text, shop.worth.without_retrieval()]):
             usable = None if text is None else shop.chosen(text)
@@ -82,4 +80,4 @@ def ordered(
         return near.fits.double(), shop.worth.retrieval
     if not stages.degraded:
         stages.degraded.append("rank: the formula names what could not be predicted")
-    return popularity, "popularity"
+    return offer.popularity[near.rows], "popularity"

@@ -28,12 +28,13 @@ def add_asks(app: FastAPI, service: Service, desk: Desk) -> None:
 async def told(desk: Desk, work: Callable[[], Said]) -> Response:
     """Do the work, count what the answer says of itself, and write it."""
 
-    def counted() -> Said:
+    def written() -> tuple[Said, Response]:
         answer = work()
-        desk.metrics.answer(answer.took, answer.degraded)
-        return answer
+        return answer, say(answer)
 
-    return await desk.model(counted)
+    answer, response = await desk.lanes.model(written)
+    desk.metrics.answer(answer.took, answer.degraded)
+    return response
 
 
 def _kept(desk: Desk, answer: a.Feedback) -> a.Feedback:

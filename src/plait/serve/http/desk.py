@@ -14,7 +14,7 @@ from starlette.responses import Response
 from plait.experiment import EventStore
 from plait.serve.deploy.live import Live
 from plait.serve.deploy.newcomers import Newcomers
-from plait.serve.http.admission import Lanes
+from plait.serve.http.lanes import Lanes
 from plait.serve.http.logs import Log
 from plait.serve.http.metrics import Metrics
 

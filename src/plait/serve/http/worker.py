@@ -25,13 +25,13 @@ from plait.serve.deploy.board import Board
 from plait.serve.deploy.gate import ALLOWED
 from plait.serve.deploy.live import Live, Observer
 from plait.serve.deploy.newcomers import Follower, KeptNewcomers
-from plait.serve.http.admission import Lanes
 from plait.serve.http.app import create_app
 from plait.serve.http.curl import curl
 from plait.serve.http.desk import Desk
 from plait.serve.http.door import Door, Limits
 from plait.serve.http.guard import Guard
 from plait.serve.http.keys import Keys
+from plait.serve.http.lanes import Lanes
 from plait.serve.http.logs import Log, Verbosity
 from plait.serve.http.metrics import Metrics
 from plait.serve.http.protocol import CarefulProtocol

@@ -154,7 +154,7 @@ def test_an_answer_that_nobody_waits_for_is_not_gone_on_with() -> None:
 
 
 def test_whoever_has_nothing_to_do_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plait.serve.ask.crew._REST", 0.05)
+    monkeypatch.setattr("plait.serve.ask.hands._REST", 0.05)
     crew = Crew()
     names = [crew.answer(lambda _: threading.current_thread()) for _ in range(3)]
     until = time.monotonic() + 10
