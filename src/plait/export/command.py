@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -77,6 +78,11 @@ def export_command(folder: Path, out: Path, options: Options) -> tuple[list[str]
         f"{out}: {graphs}; {tables} encoded once; {size / 1e6:,.1f} MB beside the run",
         f"scores as the run's: at most {serving.difference:.1e} apart on real rows{_of_what(options)}",
     ]
+    if serving.unstored:
+        lines.append(
+            f"not stored: what the first layers make of each item, {serving.unstored / 1e6:,.0f} MB; --memory "
+            f"{math.ceil(serving.unstored / 1e6)} would store it, and answers come sooner"
+        )
     lines += [_answering(task, sure) for task, sure in serving.answers.items()]
     lines += ["", *table(serving.compared, "items" if serving.keys else "rows")] if serving.compared else []
     return lines, {"out": str(out), "bytes": size, **serving.model_dump(mode="json", exclude={"graphs", "products"})}

@@ -65,7 +65,9 @@ class Products(nn.Module):
         )
 
 
-def keep(scoring: Scoring, path: Path, rows: int, most: float, largest: int, *, int8: bool = False) -> Graph | None:
+def keep(
+    scoring: Scoring, path: Path, rows: int, most: float, largest: int, *, int8: bool = False
+) -> tuple[Graph | None, int]:
     """Let a scoring module look its first products up, where that pays and they take no more than some bytes.
 
     Args:
@@ -77,19 +79,21 @@ def keep(scoring: Scoring, path: Path, rows: int, most: float, largest: int, *, 
         int8: whether products will be in whole numbers of 8 bits, which take half the time.
 
     Returns:
-        The graph; None where nothing is looked up.
+        The graph, None where nothing is looked up; and the bytes that this takes, or would take if it were allowed: 0 where
+        it does not pay.
     """
     module = Products(scoring)
     if not most or sum(math.prod(known.shape) for known in module.inputs) < (2 * PAYS if int8 else PAYS):
-        return None
+        return None, 0
     program = traced(module, module.inputs)
     wide = _widths(program)
-    if not 0 < sum(wide) * rows * (torch.int8 if int8 else torch.float32).itemsize <= most:
-        return None
+    size = sum(wide) * rows * (torch.int8 if int8 else torch.float32).itemsize
+    if not 0 < size <= most:
+        return None, size
     scoring.keep(KEPT, wide)
     names = [f"{KEPT}:{place}" for place in range(len(wide))]
     data = write_onnx(program, module.inputs, names, path, largest)
-    return Graph(file=path.name, data=data, inputs=module.inputs, outputs=[])
+    return Graph(file=path.name, data=data, inputs=module.inputs, outputs=[]), size
 
 
 def keep_again(scoring: Scoring, inputs: Sequence[Input]) -> None:

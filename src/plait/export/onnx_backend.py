@@ -114,6 +114,8 @@ class OnnxBackend(Backend):
     def add(self, rows: pa.Table) -> list[int]:
         """Add items; see `Backend.add`. The model of the run encodes them."""
         pairing = self.pairing()
+        if not rows.num_rows:
+            return []
         with self._growing:
             state = self._state
             prepared, numbers = grown(self._run, self.prepared, pairing.items, rows, self._room)

@@ -98,6 +98,8 @@ class Serving(Settings):
     graphs: dict[str, Graph]
     products: Graph | None = None
     """Makes of items what the first layers read of them, which is stored; see `plait.export.kept`."""
+    unstored: int = 0
+    """Bytes that this would have taken, where it is more than was allowed."""
     compiled: dict[str, str] = Field(default_factory=dict)
     """Graph -> the same as machine code."""
     left_out: dict[str, str] = Field(default_factory=dict)

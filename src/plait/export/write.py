@@ -59,11 +59,11 @@ def write_bundle(run: Run, folder: Path, options: Options | None = None, largest
     pairing = shape.pairings[0]
     reading = Reading(run.layout, pairing.table, {pairing.user_key: True, pairing.item_key: False})
     retrieved = [pairing.retrieval] if pairing.retrieval is not None else []
-    graphs, made = {}, None
+    graphs, made, size = {}, None, 0
     if pairing.tasks:
         scoring = Scoring(run.model, run.prepared, reading, pairing.tasks)
         rows, most = run.layout.tables[pairing.items].rows + 1, options.memory * 1e6
-        made = keep(scoring, folder / "products.onnx", rows, most, largest, int8=options.int8)
+        made, size = keep(scoring, folder / "products.onnx", rows, most, largest, int8=options.int8)
         graphs["rank"] = _graph(run, scoring, folder / "rank.onnx", largest)
     if retrieved:
         scoring = Scoring(run.model, run.prepared, reading, retrieved)
@@ -79,6 +79,7 @@ def write_bundle(run: Run, folder: Path, options: Options | None = None, largest
         keys={key: Key(table=reading.target(key), fixed=fixed) for key, fixed in reading.keys.items()},
         graphs=graphs,
         products=made,
+        unstored=size if made is None else 0,
         tables=_stored(run, sides),
         histories=histories,
         formula=options.formula,

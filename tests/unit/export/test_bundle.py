@@ -161,7 +161,19 @@ def test_first_products_are_stored_where_it_pays(
     assert (stored is not None) == (serving.products is not None) == ((memory, pays) == (1.0, 1))
     assert (tmp_path / "products.onnx").exists() == (stored is not None)
     assert stored is None or stored.nbytes <= memory * 1e6
+    assert (serving.unstored > memory * 1e6) == ((memory, pays) == (1e-4, 1)), (
+        "too much is told, so that more can be allowed"
+    )
+    assert (serving.unstored == 0) == ((memory, pays) != (1e-4, 1))
     backend = load_bundle(tmp_path).backend
     for items in (torch.arange(31), torch.tensor([4])):
         for name, scores in EagerBackend(films_run).rank(Asker(3), items).items():
             torch.testing.assert_close(backend.rank(Asker(3), items)[name], scores, atol=1e-5, rtol=1e-5)
+
+
+def test_no_new_rows_are_no_rows(films_bundle: Path, films_run: Run) -> None:
+    from plait.export.bundle import load_bundle
+    from plait.export.eager import EagerBackend
+
+    none = films_run.prepared.every("films").slice(0, 0)
+    assert load_bundle(films_bundle).backend.add(none) == EagerBackend(films_run).add(none) == []

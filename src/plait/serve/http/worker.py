@@ -235,19 +235,23 @@ def answer(worker: Worker, listener: socket.socket, address: str, ready: Callabl
             worker.load()
             current = worker.live.current
             assert current is not None
-            ready(curl(address, current.service.browse, keys=worker.options.keys is not None))
+            if not server.should_exit:
+                ready(curl(address, current.service.browse, keys=worker.options.keys is not None))
         except BaseException as error:  # noqa: BLE001  raised again below, in the thread that was asked
             failed.append(error)
             server.should_exit = True
 
     # The server raises the signal that ended it once more, for whoever called it; here that is an end like any other.
     before = signal.signal(signal.SIGTERM, lambda *_: None)
-    threading.Thread(target=load, name="plait-load", daemon=True).start()
+    loading = threading.Thread(target=load, name="plait-load", daemon=True)
+    loading.start()
     try:
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, before)
+        # An interpreter that ends below a thread in the middle of a library's start ends with an abort.
+        loading.join(worker.options.drain)
         worker.close()
     if failed:
         raise failed[0]
