@@ -49,7 +49,8 @@ def init(
 
     path, lines, data = start(folder, out, force)
     give(lines, data, as_json)
-    say(f"Wrote {path}\nNext: plait check {path}\n      plait train {path} --out runs/{folder.resolve().name}")
+    name = folder.resolve().stem if folder.is_file() else folder.resolve().name
+    say(f"Wrote {path}\nNext: plait check {path}\n      plait train {path} --out runs/{name}")
 
 
 @app.command()
