@@ -105,3 +105,9 @@ def test_nothing_to_predict(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": np.linspace(0, 1, 90), "b": np.arange(90) * 0.3}), tmp_path / "t.parquet")
     with pytest.raises(DataError, match=r"should have at least one task, and no column of \['t'\] looks like something"):
         write_recipe(infer(tmp_path))
+
+
+def test_a_label_that_never_changes_is_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": np.linspace(0, 1, 90), "label": np.zeros(90, np.int64)}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"`t\.label` is no task: the same value in every row \(0\)"):
+        write_recipe(infer(tmp_path))
