@@ -60,7 +60,8 @@ def compile_graphs(run: Run, folder: Path, serving: Serving) -> Serving:
         scoring = Scoring(run.model, run.prepared, reading, [output.task for output in graph.outputs])
         keep_again(scoring, graph.inputs)
         place = folder / FOLDER / f"{name}.pt2"
-        program = traced(scoring, scoring.inputs)
+        scoring.read([known.name for known in graph.inputs])
+        program = traced(scoring, graph.inputs)
         with quiet(), torch.no_grad():
             torch._inductor.aoti_compile_and_package(program, package_path=str(place), inductor_configs={"cpp.threads": 1})
         made[name] = f"{FOLDER}/{place.name}"

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from plait.export.onnx_graph import blank, traced, write_onnx
+from plait.export.onnx_graph import traced, write_onnx
 from plait.export.reading import Input
 from plait.export.scoring import Scoring
 from plait.export.serving import Graph
@@ -56,7 +56,7 @@ class Products(nn.Module):
     def forward(self, *own: Tensor) -> tuple[Float[Tensor, "B _"], ...]:
         """Return the products, in the order in which the layers come."""
         size = own[0].shape[0]
-        given = {known.name: blank(known, size) for known in self.scoring.inputs}
+        given = {known.name: known.zeros(size) for known in self.scoring.inputs}
         given |= {known.name: rows for known, rows in zip(self.inputs, own, strict=True)}
         return tuple(
             product

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from plait.errors import CorruptError, RunError
 from plait.export.reading import Input
@@ -20,16 +20,10 @@ if TYPE_CHECKING:
     import onnx_ir as ir
     import onnxruntime
 
-__all__ = ["LARGEST", "blank", "folded", "quiet", "session", "session_of", "traced", "whole", "write_onnx"]
+__all__ = ["LARGEST", "folded", "quiet", "session", "session_of", "traced", "whole", "write_onnx"]
 
 LARGEST: Final = 2_000_000_000
 """Bytes of weights beyond which they lie beside the graph: an ONNX file holds at most 2 GiB."""
-_TYPES: Final = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
-
-
-def blank(known: Input, candidates: int | torch.SymInt) -> Tensor:
-    """Return an input of the right shape that holds nothing."""
-    return torch.zeros(1 if known.fixed else candidates, *known.shape, dtype=_TYPES[known.dtype])
 
 
 def traced(module: nn.Module, inputs: Sequence[Input]) -> torch.export.ExportedProgram:
@@ -45,7 +39,7 @@ def traced(module: nn.Module, inputs: Sequence[Input]) -> torch.export.ExportedP
     shapes = tuple({} if known.fixed else {0: torch.export.Dim.DYNAMIC} for known in inputs)
     try:
         with torch.no_grad(), quiet():
-            return torch.export.export(module.eval(), tuple(blank(known, 7) for known in inputs), dynamic_shapes=(shapes,))
+            return torch.export.export(module.eval(), tuple(known.zeros(7) for known in inputs), dynamic_shapes=(shapes,))
     except Exception as error:
         raise RunError(
             "A model should be traced from row vectors to scores, to be exported. Found a part that cannot be: "
@@ -133,18 +127,25 @@ def session_of(source: str | bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
-def folded(path: Path) -> None:
-    """Compute what is constant in a graph, however large, and write it over."""
+def folded(path: Path) -> list[str]:
+    """Compute what is constant in a graph, however large, take out inputs that nothing reads, and write it over.
+
+    Returns:
+        The names of the inputs that are left.
+    """
     import onnx
     import onnx_ir
     from onnxscript import optimizer
 
     model = onnx_ir.load(path)
     optimizer.optimize_ir(model, input_size_limit=LARGEST, output_size_limit=LARGEST)
+    for value in [value for value in model.graph.inputs if not value.uses() and not value.is_graph_output()]:
+        model.graph.inputs.remove(value)
     plain = onnx_ir.to_proto(model)
     # What was noted of shapes before may be of other constants that had the same name.
     del plain.graph.value_info[:]
     onnx.save(plain, str(path))
+    return [known.name for known in plain.graph.input]
 
 
 def whole(path: Path) -> onnx.ModelProto:

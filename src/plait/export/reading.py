@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Final, Literal, final
+
+import torch
+from torch import Tensor
 
 from plait.layout import Group, Layout, Role
 
 __all__ = ["Input", "Reading"]
+
+_TYPES: Final = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
 
 
 @final
@@ -36,6 +41,10 @@ class Input:
     shape: tuple[int, ...]
     dtype: Literal["float32", "int64", "bool"]
     fixed: bool
+
+    def zeros(self, candidates: int | torch.SymInt) -> Tensor:
+        """Return an input of the right shape that holds nothing."""
+        return torch.zeros(1 if self.fixed else candidates, *self.shape, dtype=_TYPES[self.dtype])
 
 
 @final

@@ -1,6 +1,6 @@
 """The model from row vectors on, as one module that a graph is traced from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal, final
 
 import torch
@@ -57,6 +57,7 @@ class Scoring(nn.Module):
         self.histories, self.rows = nn.ModuleDict(), nn.ModuleDict()
         self._own: set[str] = set()
         self._kept: tuple[str, list[int]] | None = None
+        self._unread: set[str] = set()
         self.groups = reading.groups(sorted(model.chain.needed(tasks), key=model.names.index))
         self._last = {name: events.last for name, events in prepared.histories.items()}
         self.register_buffer("absent", model.encoder.absent.detach().clone(), persistent=False)
@@ -77,9 +78,11 @@ class Scoring(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Score the candidates; the order is that of `inputs` and `tasks`."""
-        given = dict(zip((known.name for known in self.inputs), inputs, strict=True))
-        varying = [given[known.name] for known in self.inputs if not known.fixed]
+        read = [known for known in self.inputs if known.name not in self._unread]
+        given = dict(zip((known.name for known in read), inputs, strict=True))
+        varying = [given[known.name] for known in read if not known.fixed]
         size = varying[0].shape[0] if varying else 1
+        given |= {known.name: known.zeros(size) for known in self.inputs if known.name in self._unread}
         vectors: dict[str, Tensor] = {}
         known = None if self._kept is None else iter(torch.split(given[self._kept[0]], self._kept[1], dim=1))
         for number, (_, names) in enumerate(self.groups):
@@ -142,6 +145,10 @@ class Scoring(nn.Module):
         assert key is not None
         self._add(Input(name, "row", key, name, self._reading.target(key), (sum(widths),), "float32", False))
         self._kept = name, list(widths)
+
+    def read(self, names: Collection[str]) -> None:
+        """Say which inputs are given; the others make no difference, and are not."""
+        self._unread = {known.name for known in self.inputs if known.name not in names}
 
     def _add(self, known: Input) -> None:
         if all(other.name != known.name for other in self.inputs):

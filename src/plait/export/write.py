@@ -14,7 +14,7 @@ from torch import Tensor
 
 from plait.data.files import file_name
 from plait.export.kept import keep, products
-from plait.export.onnx_graph import LARGEST, session, traced, write_onnx
+from plait.export.onnx_graph import LARGEST, folded, session, traced, write_onnx
 from plait.export.options import Options
 from plait.export.reading import Reading
 from plait.export.rows import Encoding
@@ -129,13 +129,18 @@ def finish(folder: Path, serving: Serving) -> None:
 
 
 def _graph(run: Run, scoring: Scoring, path: Path, largest: int) -> Graph:
-    data = write_onnx(traced(scoring, scoring.inputs), scoring.inputs, scoring.tasks, path, largest)
+    inputs = scoring.inputs
+    data = write_onnx(traced(scoring, inputs), inputs, scoring.tasks, path, largest)
+    if not data:
+        # Where products are looked up, candidates' own rows are not, nor is what would have multiplied them.
+        left = {*folded(path)}
+        inputs = [known for known in inputs if known.name in left]
     outputs = []
     for name in scoring.tasks:
         head = run.model.head(name)
         columns = head.columns if isinstance(head, Head) else []
         outputs.append(Output(task=name, kind=run.layout.tasks[name].kind, columns=columns))
-    return Graph(file=path.name, data=data, inputs=scoring.inputs, outputs=outputs)
+    return Graph(file=path.name, data=data, inputs=inputs, outputs=outputs)
 
 
 def _add_products(folder: Path, made: Graph, items: Side) -> None:

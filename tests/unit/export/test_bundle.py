@@ -165,6 +165,8 @@ def test_first_products_are_stored_where_it_pays(
         "too much is told, so that more can be allowed"
     )
     assert (serving.unstored == 0) == ((memory, pays) != (1e-4, 1))
+    read = {known.name for known in serving.graphs["rank"].inputs if known.by == "row" and not known.fixed}
+    assert ("role:films" in read) == (stored is None), "what nothing reads is not looked up"
     backend = load_bundle(tmp_path).backend
     for items in (torch.arange(31), torch.tensor([4])):
         for name, scores in EagerBackend(films_run).rank(Asker(3), items).items():

@@ -39,8 +39,8 @@ def write_recipe(guess: Guess, place: Path | None = None) -> str:
         empty = "".join(f" `{place}` is no task: {guess.features[place].why}." for place in same[:3])
         raise DataError(
             f"A recipe should have at least one task, and no column of {sorted(guess.tables)} looks like something to "
-            f"predict. Found columns {list(guess.features)[:20]}.{empty} Name the column to predict `label` (0 and 1, classes or "
-            f"numbers), or the columns of who did what `user_id` and `item_id`, and call `plait init` again."
+            f"predict. Found columns {list(guess.features)[:20]}.{empty} Name the column to predict `label` (0 and 1, "
+            f"classes or numbers), or the columns of who did what `user_id` and `item_id`, and call `plait init` again."
         )
     sections = [
         _head(guess),
