@@ -52,7 +52,7 @@ RECIPE: Final[dict[str, Any]] = {
         "vector_width": 384,
         "sharing": {"kind": "shared_bottom", "layers": [128]},
         "tower": [],
-        "text": {"tune": "full", "max_tokens": TOKENS, "learning_rate": 1e-4},
+        "text": {"tune": "full", "layers": 4, "max_tokens": TOKENS, "learning_rate": 1e-4},
     },
     "balance": "fixed",
     "train": {"epochs": 3, "batch": 32, "learning_rate": 1e-3, "warmup": 0.1, "clip": 1.0, "probes": 0, "threads": 1},

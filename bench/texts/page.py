@@ -67,8 +67,11 @@ _WORDS: Final = {
         "dictionary marks the longest phrases it has seen that were meant in three of ten of their places. Both encoders",
         "read 96 tokens in three passes of batches of 32, at a rate of 1e-4, and favour phrases by one log odds: of 0,",
         "0.5, 1 and 1.5 the best for a plain loop after one pass, tested on three of the ten products that the other",
-        "seven do not hold. Plait's second task, which the plain loop tunes a second encoder for, is whether a sentence",
-        "praises more than it blames.",
+        "seven do not hold. Plait tunes the four topmost layers (on those three products .343, all six .339) and has a",
+        "second task, which the plain loop tunes a second encoder for: whether a sentence praises more than it blames.",
+        "What is wanted is far away for all: what a product's reviewers single out is no phrase in those of another. Tried",
+        "on the same three products: each task alone, three layers (.332), six passes (.350), and hidden words and praise",
+        "of 15,000 pros and cons of such products beside (.357, at eight times the cost).",
         "",
     ],
 }
