@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
     import onnxruntime
 
-__all__ = ["LARGEST", "folded", "quiet", "session", "session_of", "traced", "whole", "write_onnx"]
+__all__ = ["LARGEST", "folded", "quiet", "session", "session_of", "traced", "trimmed", "whole", "write_onnx"]
 
 LARGEST: Final = 2_000_000_000
 """Bytes of weights beyond which they lie beside the graph: an ONNX file holds at most 2 GiB."""
@@ -127,25 +127,29 @@ def session_of(source: str | bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
-def folded(path: Path) -> list[str]:
-    """Compute what is constant in a graph, however large, take out inputs that nothing reads, and write it over.
-
-    Returns:
-        The names of the inputs that are left.
-    """
+def folded(path: Path) -> None:
+    """Compute what is constant in a graph, however large, and write it over."""
     import onnx
     import onnx_ir
     from onnxscript import optimizer
 
     model = onnx_ir.load(path)
     optimizer.optimize_ir(model, input_size_limit=LARGEST, output_size_limit=LARGEST)
-    for value in [value for value in model.graph.inputs if not value.uses() and not value.is_graph_output()]:
-        model.graph.inputs.remove(value)
     plain = onnx_ir.to_proto(model)
     # What was noted of shapes before may be of other constants that had the same name.
     del plain.graph.value_info[:]
     onnx.save(plain, str(path))
-    return [known.name for known in plain.graph.input]
+
+
+def trimmed(path: Path) -> list[str]:
+    """Take out of a graph the inputs that nothing reads, write it over, and return the names of those that are left."""
+    import onnx_ir
+
+    model = onnx_ir.load(path)
+    for value in [value for value in model.graph.inputs if not value.uses() and not value.is_graph_output()]:
+        model.graph.inputs.remove(value)
+    onnx_ir.save(model, path)
+    return [value.name for value in model.graph.inputs if value.name is not None]
 
 
 def whole(path: Path) -> onnx.ModelProto:

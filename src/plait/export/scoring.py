@@ -76,6 +76,11 @@ class Scoring(nn.Module):
         """The model."""
         return self._held[0]
 
+    @property
+    def looks_up(self) -> bool:
+        """Whether what the first layers make of candidates is looked up."""
+        return self._kept is not None
+
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Score the candidates; the order is that of `inputs` and `tasks`."""
         read = [known for known in self.inputs if known.name not in self._unread]

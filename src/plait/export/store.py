@@ -56,12 +56,14 @@ class Store:
 
         Args:
             table: the table.
-            more: its new rows.
+            more: its new rows; what is not stored of the others is not of them.
             room: where its tensors grow.
         """
         known = self._tables[table]
         found: dict[str, Array] = {}
         for name, tensor in more.items():
+            if name not in known:
+                continue
             if known[name].dtype == np.int8:
                 found |= dict(zip((name, name + SCALE), quantised(tensor), strict=True))
             else:

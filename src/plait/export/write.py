@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from plait.data.files import file_name
 from plait.export.kept import keep, products
-from plait.export.onnx_graph import LARGEST, folded, session, traced, write_onnx
+from plait.export.onnx_graph import LARGEST, folded, quiet, session, traced, trimmed, write_onnx
 from plait.export.options import Options
 from plait.export.reading import Reading
 from plait.export.rows import Encoding
@@ -70,7 +71,7 @@ def write_bundle(run: Run, folder: Path, options: Options | None = None, largest
         graphs["query"] = _graph(run, scoring, folder / "query.onnx", largest)
     sides = _sides(run, shape, reading, [*pairing.tasks, *retrieved])
     if made is not None:
-        _add_products(folder, made, sides[pairing.items])
+        _add_products(folder, made, sides[pairing.items], graphs.values())
     histories = _histories(run, reading, sides)
     _keep(run, folder, sides)
     serving = Serving(
@@ -131,9 +132,11 @@ def finish(folder: Path, serving: Serving) -> None:
 def _graph(run: Run, scoring: Scoring, path: Path, largest: int) -> Graph:
     inputs = scoring.inputs
     data = write_onnx(traced(scoring, inputs), inputs, scoring.tasks, path, largest)
-    if not data:
+    if scoring.looks_up and not data and path.stat().st_size < largest / 2:
         # Where products are looked up, candidates' own rows are not, nor is what would have multiplied them.
-        left = {*folded(path)}
+        with quiet():
+            folded(path)
+            left = {*trimmed(path)}
         inputs = [known for known in inputs if known.name in left]
     outputs = []
     for name in scoring.tasks:
@@ -143,10 +146,16 @@ def _graph(run: Run, scoring: Scoring, path: Path, largest: int) -> Graph:
     return Graph(file=path.name, data=data, inputs=inputs, outputs=outputs)
 
 
-def _add_products(folder: Path, made: Graph, items: Side) -> None:
-    """Multiply all items by the first layers, with the graph that does so for those that come later."""
+def _add_products(folder: Path, made: Graph, items: Side, graphs: Iterable[Graph]) -> None:
+    """Multiply all items by the first layers, with the graph that does so for those that come later.
+
+    What nothing but this reads is not stored: of items that come later it is encoded then.
+    """
     rows = {name: tensor.numpy() for name, tensor in items.tensors.items()}
     found = products(session(folder / made.file, made.data), made.inputs, rows)
+    read = {known.tensor for graph in graphs for known in graph.inputs}
+    for name in {known.tensor for known in made.inputs} - read:
+        del items.tensors[name]
     items.tensors.update({name: torch.from_numpy(product) for name, product in found.items()})
 
 

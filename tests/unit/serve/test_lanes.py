@@ -7,14 +7,15 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
 from plait.serve.ask.crew import Crew
 from plait.serve.ask.stages import Stages
-from plait.serve.http.lanes import Lanes, Late
+from plait.serve.http.lanes import Busy, Lanes
 
 
 @pytest.fixture
@@ -107,13 +108,13 @@ def test_what_waits_too_long_is_not_begun(release: threading.Event) -> None:
         release.set()
         await waiting
 
-    with pytest.raises(Late):
+    with pytest.raises(Busy):
         asyncio.run(late())
     lanes.close()
 
 
 def test_what_waits_is_refused_at_the_end(lanes: Lanes, release: threading.Event) -> None:
-    lanes.later(release.wait)
+    assert lanes.later(release.wait)
 
     async def closed() -> None:
         waiting = asyncio.ensure_future(lanes.model(lambda: 1))
@@ -121,9 +122,72 @@ def test_what_waits_is_refused_at_the_end(lanes: Lanes, release: threading.Event
         lanes.close()
         await waiting
 
-    with pytest.raises(Late):
+    with pytest.raises(Busy):
         asyncio.run(closed())
+    release.set()
+    lanes.close(patience=5.0)
+    assert lanes.busy_for == 0.0, "what was under way was waited for"
     assert not lanes.later(release.wait)
+    with pytest.raises(Busy):
+        asyncio.run(lanes.model(lambda: 1))
+
+
+def test_each_answer_of_a_page_has_its_own_stages(lanes: Lanes, release: threading.Event) -> None:
+    crew, times = Crew(), [0]
+
+    def one(stages: Stages) -> list[str]:
+        times[0] += 1
+        stages.run("slow", release.wait if times[0] == 1 else lambda: None, 0.05)
+        return stages.degraded
+
+    first, second = asyncio.run(lanes.model(lambda: (crew.answer(one), crew.answer(one))))
+    assert first == ["slow: `slow` took longer than 50 ms"]
+    assert second == [], "another answer of the same work is made with all its stages"
+
+
+def test_an_answer_that_came_too_late_goes_no_further(lanes: Lanes, release: threading.Event) -> None:
+    crew, gone = Crew(), []
+
+    def work(stages: Stages) -> int:
+        stages.run("slow", release.wait, 0.05)
+        gone.append(threading.get_ident())
+        return 1
+
+    assert asyncio.run(lanes.model(lambda: crew.answer(work))) == 1
+    release.set()
+    until = time.monotonic() + 5
+    while crew._stuck["slow"] and time.monotonic() < until:
+        time.sleep(0.01)
+    assert len(gone) == 1
+
+
+def test_work_of_whoever_left_is_not_begun(lanes: Lanes, release: threading.Event) -> None:
+    done: list[int] = []
+
+    async def left() -> None:
+        assert lanes.later(release.wait)
+        waiting = asyncio.ensure_future(lanes.model(lambda: done.append(1)))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.sleep(0.01)
+        release.set()
+        assert await lanes.model(lambda: 2) == 2
+
+    asyncio.run(left())
+    assert done == []
+
+
+def test_a_machine_without_threads_stops_nobody_who_comes_later(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", none)
+        with pytest.raises(RuntimeError, match="thread"):
+            asyncio.run(lanes.model(lambda: 1))
+        assert not lanes.later(lambda: None)
+    assert asyncio.run(lanes.model(lambda: 1)) == 1
+    assert lanes.later(lambda: None)
 
 
 def test_what_work_raises_is_raised_where_it_was_asked(lanes: Lanes) -> None:
@@ -132,17 +196,43 @@ def test_what_work_raises_is_raised_where_it_was_asked(lanes: Lanes) -> None:
     assert asyncio.run(lanes.model(lambda: 3)) == 3
 
 
-def test_an_answer_is_gone_once_it_is_given(lanes: Lanes) -> None:
-    class Answer:
-        pass
+class Answer:
+    pass
 
-    async def asked() -> weakref.ref[Answer]:
-        answer = await lanes.model(Answer)
-        return weakref.ref(answer)
 
+class Failure(Exception):
+    pass
+
+
+async def _given(lanes: Lanes) -> weakref.ref[Answer]:
+    answer = await lanes.model(Answer)
+    return weakref.ref(answer)
+
+
+async def _raised(lanes: Lanes) -> weakref.ref[Failure]:
+    def fail() -> None:
+        raise Failure
+
+    try:
+        await lanes.model(fail)
+    except Failure as error:
+        return weakref.ref(error)
+    raise AssertionError
+
+
+async def _followed(lanes: Lanes) -> weakref.ref[Answer]:
+    first, second = lanes.model(Answer), lanes.model(lambda: 2)
+    answer, _ = await asyncio.gather(first, second)
+    return weakref.ref(answer)
+
+
+@pytest.mark.parametrize("asked", [_given, _raised, _followed])
+def test_an_answer_is_gone_once_it_is_given(
+    lanes: Lanes, asked: Callable[[Lanes], Coroutine[Any, Any, weakref.ref[Any]]]
+) -> None:
     gc.disable()
     try:
-        gone = asyncio.run(asked())
+        gone = asyncio.run(asked(lanes))
         until = time.monotonic() + 5
         while gone() is not None and time.monotonic() < until:
             time.sleep(0.005)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from plait.data.infer.names import SPLIT_WORDS, TIME_WORDS, WEIGHT_NAMES, looks_like_code, looks_like_id, says, words
 from plait.data.infer.profile import Profile
 from plait.schema import Audio, Category, Embedding, Feature, Id, Ignore, Image, Number, Text, Time
 
-__all__ = ["Choice", "choose", "epoch_seconds", "splits_rows"]
+__all__ = ["SAME", "Choice", "choose", "epoch_seconds", "splits_rows"]
+
+SAME: Final = "the same value in every row"
+"""Begins the reason why a column that never changes is no feature."""
 
 _PARTS = frozenset(("train", "training", "valid", "validation", "val", "dev", "test", "testing"))
 _SMALL = 12
@@ -61,7 +64,7 @@ def choose(seen: Profile) -> Choice:
         return Choice(Ignore(), "no kind of feature reads such values")
     if seen.rows > 1 and seen.distinct <= 1 and seen.nulls == 0:
         value = f" ({seen.top[0][0]})" if seen.top else ""
-        return Choice(Ignore(), f"the same value in every row{value}")
+        return Choice(Ignore(), f"{SAME}{value}")
     if splits_rows(seen) and says(seen.name, SPLIT_WORDS):
         return Choice(Ignore(), "says which rows train and which test")
     if seen.shape == "truth":

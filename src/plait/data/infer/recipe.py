@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from plait.data.infer.guess import Guess, Likely
-from plait.data.infer.kinds import Choice
+from plait.data.infer.kinds import SAME, Choice
 from plait.errors import DataError
 from plait.schema import Audio, Image, Split, Text
 
@@ -35,11 +35,11 @@ def write_recipe(guess: Guess, place: Path | None = None) -> str:
         DataError: no column looks like something to predict, so that there is no task to write.
     """
     if not guess.tasks:
-        same = [place for place, choice in guess.features.items() if choice.feature.kind == "ignore"]
-        empty = "".join(f" `{place}` is no task: {guess.features[place].why}." for place in same[:3])
+        constant = [(place, choice.why) for place, choice in guess.features.items() if choice.why.startswith(SAME)]
+        told = "".join(f" `{place}` is no task: {why}." for place, why in constant[:3])
         raise DataError(
             f"A recipe should have at least one task, and no column of {sorted(guess.tables)} looks like something to "
-            f"predict. Found columns {list(guess.features)[:20]}.{empty} Name the column to predict `label` (0 and 1, "
+            f"predict. Found columns {list(guess.features)[:20]}.{told} Name the column to predict `label` (0 and 1, "
             f"classes or numbers), or the columns of who did what `user_id` and `item_id`, and call `plait init` again."
         )
     sections = [

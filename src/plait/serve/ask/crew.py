@@ -1,4 +1,4 @@
-"""An answer that may hang is made by somebody else, who is left alone when a stage takes too long."""
+"""An answer that may hang is made while somebody looks at the clock, and made again when a stage takes too long."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ _STUCK: Final = 2
 
 @final
 class Crew:
-    """Threads that make answers while whoever asked looks at the clock.
+    """Makes answers in threads that can be left behind.
 
-    When a stage takes longer than it may, its thread is left behind and the answer is made again without that stage. While
-    two hang over the same stage, answers are made without it from the start, so that one fault does not make everybody
+    Whoever asks looks at the clock meanwhile; whoever asks from a thread that is looked at already (`Job`) makes the answer
+    there. When a stage takes longer than it may, its thread is left behind and the answer is made again without that stage.
+    While two hang over the same stage, answers are made without it from the start, so that one fault does not make everybody
     wait; who comes back joins again. A whole answer is one piece of work, since on a busy machine every change of threads
-    costs more than most stages; and whoever asks from a thread that is looked at already makes it there.
+    costs more than most stages.
     """
 
     def __init__(self) -> None:
@@ -55,10 +56,14 @@ class Crew:
                     job = following
                     self._hands.give(job.do)
                 continue
-            if not done:
+            if done:
+                found: Said = result
+                return found
+            try:
                 raise result
-            found: Said = result
-            return found
+            finally:
+                # Else this frame and the error would hold each other until the collector comes.
+                del result
 
     def hanging(self) -> dict[str, str]:
         """Return the stages in which too many hang, and why they are not begun."""

@@ -13,6 +13,7 @@ __all__ = ["Job", "Keeper", "current"]
 
 _POLL: Final = 0.05
 _LEAST: Final = 0.001
+_MOST: Final = 0.25
 
 
 class Keeper(Protocol):
@@ -47,9 +48,9 @@ class Job:
     Whoever gave it looks at it when `wait` is over: `relieved` is then the same work for another thread, if there is need.
 
     Args:
-        work: makes answers and changes nothing.
+        work: makes answers and changes nothing: the same ones in the same order when it is done again.
         done: is told whether it succeeded, with its result or what it raised; a job that was left tells nothing.
-        without: stage -> why answers are made without it.
+        without: number of the answer and stage -> why that answer is made without it.
         watched: whether somebody looks at it; where not, its answers are made by others, whom it looks at itself.
 
     Attributes:
@@ -60,7 +61,7 @@ class Job:
         self,
         work: Callable[[], Any],
         done: Callable[[bool, Any], object],
-        without: Mapping[str, str] | None = None,
+        without: Mapping[tuple[int, str], str] | None = None,
         *,
         watched: bool = True,
     ) -> None:
@@ -68,26 +69,29 @@ class Job:
         self._lock = threading.Lock()
         self._stages: Stages | None = None
         self._keeper: Keeper | None = None
+        self._outcome: tuple[bool, Any] | None = None
+        self._answers = 0
         self._ended = False
-        self._stage = ""
+        self._stage, self._number = "", 0
         self.left = False
 
     def do(self) -> Callable[[], object]:
         """Do it in this thread, and return what tells whoever waits."""
         _here.job = self if self._watched else None
-        try:
-            done, result = True, self._work()
-        except BaseException as error:  # noqa: BLE001  raised again by whoever asked
-            done, result = False, error
-        finally:
-            _here.job = None
+        self._outcome = _attempt(self._work)
+        _here.job = None
         with self._lock:
             self._ended = True
         if self.left:
             assert self._keeper is not None
             self._keeper.back(self._stage)
-            return _nothing
-        return lambda: self._done(done, result)
+        return self._tell
+
+    def _tell(self) -> None:
+        # No frame above the work may hold what it raised: the error leads back to all of them.
+        outcome, self._outcome = self._outcome, None
+        if not self.left and outcome is not None:
+            self._done(*outcome)
 
     def refuse(self, error: BaseException) -> None:
         """Tell whoever waits that it is not done."""
@@ -104,13 +108,18 @@ class Job:
         """
         if self.left:
             raise Abandoned
-        self._keeper, self._stages = keeper, Stages({**keeper.hanging(), **self._without})
-        return self._stages
+        number, self._answers = self._answers, self._answers + 1
+        own = {stage: why for (answer, stage), why in self._without.items() if answer == number}
+        stages = Stages({**keeper.hanging(), **own})
+        if self._stages is None or self._stages.current is None:
+            # An answer inside a stage of another has that stage's time.
+            self._keeper, self._stages, self._number = keeper, stages, number
+        return stages
 
     def wait(self) -> float:
         """Return in how many seconds it should be looked at."""
         stage = None if self._stages is None else self._stages.current
-        return _POLL if stage is None else max(stage.until - time.perf_counter(), _LEAST)
+        return _POLL if stage is None else min(max(stage.until - time.perf_counter(), _LEAST), _MOST)
 
     def relieved(self) -> Job | None:
         """Leave it, and return the same work without the stage it hangs in; None where it hangs in none."""
@@ -125,8 +134,19 @@ class Job:
             self._stage = stage.name
         keeper.missed(stage.name)
         took = f"`{stage.name}` took longer than {stage.seconds * 1000:.0f} ms"
-        return Job(self._work, self._done, {**self._without, stage.name: took})
+        following = Job(self._work, self._done, {**self._without, (self._number, stage.name): took})
+        # Whoever hangs for ever should not keep what others were told meanwhile.
+        self._done = _nothing
+        return following
 
 
-def _nothing() -> None:
+def _attempt(work: Callable[[], Any]) -> tuple[bool, Any]:
+    """Do work; return whether it succeeded, with its result or what it raised."""
+    try:
+        return True, work()
+    except BaseException as error:  # noqa: BLE001  raised again by whoever asked
+        return False, error
+
+
+def _nothing(*_: object) -> None:
     """Tell nobody."""

@@ -41,7 +41,8 @@ class Finder:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
-        self._lock = Lock()
+        # Two: an encoder that hangs with the one holds up nobody who looks for words.
+        self._lock, self._reading = Lock(), Lock()
         self._of: tuple[Items, Lexicon] | None = None
         self._about: tuple[Items, Meaning] | None = None
 
@@ -85,7 +86,7 @@ class Finder:
         encoder = self._shop.run.texts
         if not isinstance(encoder, TextEncoder):
             return None
-        with self._lock:
+        with self._reading:
             known, items = self._about, offer.items
             if known is None or not items.continues(known[0]):
                 self._about = (items, Meaning(self._shop.run, items, encoder))

@@ -111,10 +111,13 @@ class Stages:
         self.mark("order")
         self.current = Stage(name, seconds, self._last + seconds)
         try:
-            return work()
+            said = work()
         finally:
             self.current = None
             self.mark(name)
+        if self.abandoned:
+            raise Abandoned
+        return said
 
     def mark(self, name: str) -> None:
         """Say that the time since the last mark went into something."""

@@ -25,8 +25,14 @@ def add_asks(app: FastAPI, service: Service, desk: Desk) -> None:
     _add_others(app, service, desk)
 
 
-async def told(desk: Desk, work: Callable[[], Said]) -> Response:
-    """Do the work, count what the answer says of itself, and write it."""
+async def told(desk: Desk, work: Callable[[], Said], after: Callable[[Said], None] | None = None) -> Response:
+    """Do the work, count what the answer says of itself, and write it.
+
+    Args:
+        desk: where the work is done.
+        work: makes the answer; it may be done twice.
+        after: what is done once with the answer that is given.
+    """
 
     def written() -> tuple[Said, Response]:
         answer = work()
@@ -34,6 +40,8 @@ async def told(desk: Desk, work: Callable[[], Said]) -> Response:
 
     answer, response = await desk.lanes.model(written)
     desk.metrics.answer(answer.took, answer.degraded)
+    if after is not None:
+        after(answer)
     return response
 
 
@@ -56,11 +64,17 @@ def _offered(desk: Desk, service: Service, asked: q.ItemsAsked) -> a.Added:
 def _add_for_users(app: FastAPI, service: Service, desk: Desk) -> None:
     @app.post("/v1/recommend", tags=["items for users"], response_model=a.Recommended)
     async def recommend(asked: q.RecommendAsked) -> Response:
-        return await told(desk, lambda: compare(desk, service.recommend(asked), lambda other: other.recommend(asked)))
+        def ask(of: Service) -> a.Recommended:
+            return of.recommend(asked)
+
+        return await told(desk, lambda: ask(service), lambda answer: compare(desk, answer, ask))
 
     @app.post("/v1/rank", tags=["items for users"], response_model=a.Ranked)
     async def rank(asked: q.RankAsked) -> Response:
-        return await told(desk, lambda: compare(desk, service.rank(asked), lambda other: other.rank(asked)))
+        def ask(of: Service) -> a.Ranked:
+            return of.rank(asked)
+
+        return await told(desk, lambda: ask(service), lambda answer: compare(desk, answer, ask))
 
     @app.post("/v1/score", tags=["items for users"], response_model=a.Scored)
     async def score(asked: q.ScoreAsked) -> Response:

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from plait.errors import PlaitError, StoreError
-from plait.serve.http.lanes import Late
+from plait.serve.http.lanes import Busy
 from plait.serve.http.refusals import PROGRAMS
 from plait.serve.web.answers import html
 from plait.serve.web.look import look_of
@@ -47,7 +47,7 @@ def add_errors(app: FastAPI, renderer: Renderer) -> None:
         return answer(request, 422, "The question cannot be read. " + "; ".join(problems[:5]) + ".")
 
     def ours(request: Request, error: Exception) -> Response:
-        if isinstance(error, Late):
+        if isinstance(error, Busy):
             return answer(request, 429, str(error), _SOON)
         if isinstance(error, StoreError):
             return answer(request, 503, str(error), _SOON)

@@ -1,4 +1,4 @@
-"""Where the work of a process is done: the model's in one thread, in the order of asking, commits beside it."""
+"""Where the work of a process is done: the model's one at a time, in the order of asking, commits beside it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, TypeVar, final
@@ -15,14 +15,15 @@ from plait.errors import PlaitError
 from plait.serve.ask.hands import Hands
 from plait.serve.ask.job import Job
 
-__all__ = ["Lanes", "Late"]
+__all__ = ["Busy", "Lanes"]
 
 Said = TypeVar("Said")
 _WRITERS: Final = 16
+_PAUSE: Final = 0.01
 _BUSY: Final = "The service is busy and did not come to this request in time. Ask again in a second."
 
 
-class Late(PlaitError):
+class Busy(PlaitError):
     """The request waited past its deadline and was not begun; the answer is 429."""
 
 
@@ -34,28 +35,49 @@ class _Line:
         self._hands = Hands()
         self._lock = threading.Lock()
         self._waiting: deque[Job] = deque()
-        self._running = False
+        self._closed = False
+        self.running = False
         self.begun: float | None = None
 
     def put(self, job: Job) -> None:
-        """Have a job done after those that wait."""
+        """Have a job done after those that wait.
+
+        Raises:
+            Busy: no more work is taken.
+            RuntimeError: the machine has no thread left.
+        """
         with self._lock:
-            if self._running:
+            if self._closed:
+                raise Busy(_BUSY)
+            if self.running:
                 self._waiting.append(job)
                 return
-            self._running = True
+            self.running = True
         self.instead(job)
 
     def instead(self, job: Job) -> None:
-        """Go on with a job in place of one that was left behind."""
-        self._hands.give(lambda: self._from(job))
+        """Go on with a job in place of one that was left behind.
 
-    def clear(self) -> list[Job]:
-        """Take out all that wait."""
+        Raises:
+            RuntimeError: the machine has no thread left; the next job that is put goes on with those that wait.
+        """
+        try:
+            self._hands.give(lambda: self._from(job))
+        except RuntimeError:
+            self._rest()
+            raise
+
+    def close(self) -> list[Job]:
+        """Take no more, and return those that wait."""
         with self._lock:
+            self._closed = True
             found = [*self._waiting]
             self._waiting.clear()
         return found
+
+    def _rest(self) -> None:
+        with self._lock:
+            self.running, self.begun = False, None
 
     def _from(self, job: Job) -> Callable[[], object]:
         """Do a job and those behind it; return what tells of the last one."""
@@ -66,11 +88,12 @@ class _Line:
                 return tell
             with self._lock:
                 following = self._waiting.popleft() if self._waiting else None
-                self._running = following is not None
-                self.begun = None
+                self.running, self.begun = following is not None, None
             if following is None:
                 return tell
             tell()
+            # What was told is nobody's any more, and should be gone before the next answer is made.
+            del tell
             job = following
 
 
@@ -82,22 +105,37 @@ class _Errand:
     request work on cold memory.
     """
 
-    __slots__ = ("_job", "_line", "_loop", "_watch", "future")
+    __slots__ = ("_job", "_line", "_loop", "_waits", "_watch", "_work")
 
     def __init__(self, line: _Line, work: Callable[[], Any]) -> None:
-        self._line, self._loop = line, asyncio.get_running_loop()
-        self.future: asyncio.Future[Any] = self._loop.create_future()
-        self._job: Job | None = Job(work, self._post)
-        self._watch = self._loop.call_later(self._job.wait(), self._look)
+        self._line, self._work, self._loop = line, work, asyncio.get_running_loop()
+        self._waits: asyncio.Future[Any] | None = self._loop.create_future()
+        self._job: Job | None = Job(self._begin, self._post)
         line.put(self._job)
+        self._watch = self._loop.call_later(self._job.wait(), self._look)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait for what becomes of it."""
+        assert self._waits is not None
+        return self._waits.__await__()
+
+    def _begin(self) -> Any:  # noqa: ANN401
+        """Do the work, if anybody still waits."""
+        if self._waits is not None and self._waits.cancelled():
+            raise Busy(_BUSY)
+        return self._work()
 
     def _look(self) -> None:
         if self._job is None:
             return
         following = self._job.relieved()
         if following is not None:
+            try:
+                self._line.instead(following)
+            except RuntimeError as error:
+                self._settle(False, error)
+                return
             self._job = following
-            self._line.instead(following)
         self._watch = self._loop.call_later(self._job.wait(), self._look)
 
     def _post(self, done: bool, result: Any) -> None:  # noqa: ANN401
@@ -107,18 +145,20 @@ class _Errand:
 
     def _settle(self, done: bool, result: Any) -> None:  # noqa: ANN401
         self._watch.cancel()
-        self._job = None
-        if self.future.done():
+        waits, self._waits, self._job = self._waits, None, None
+        if waits is None or waits.done():
             return
         if done:
-            self.future.set_result(result)
+            waits.set_result(result)
+        elif isinstance(result, StopIteration):
+            waits.set_exception(RuntimeError("work ended with StopIteration, which no future can hold"))
         else:
-            self.future.set_exception(result)
+            waits.set_exception(result)
 
 
 @final
 class Lanes:
-    """Where the work of a process is done: the model in one thread, in the order of asking, commits beside it.
+    """Where the work of a process is done: the model's one at a time, in the order of asking, commits beside it.
 
     Two models' threads in one process would wait for each other's cores; commits wait for the disk, and many share one.
     The loop looks at the clock of what the model does, and has it made again where a stage hangs (`Job`): an answer changes
@@ -133,7 +173,6 @@ class Lanes:
         self._model = _Line()
         self._store = ThreadPoolExecutor(_WRITERS, thread_name_prefix="plait-store")
         self._idle = threading.Lock()
-        self._closed = False
 
     @property
     def busy_for(self) -> float:
@@ -145,32 +184,42 @@ class Lanes:
         """Do the work of the model, which changes nothing.
 
         Raises:
-            Late: it waited too long.
+            Busy: it waited too long, or the service ends.
         """
-        answer: Said = await _Errand(self._model, self._in_time(work)).future
+        answer: Said = await _Errand(self._model, self._in_time(work))
         return answer
 
     async def store(self, work: Callable[[], Said]) -> Said:
         """Do work that waits for the disk.
 
         Raises:
-            Late: it waited too long.
+            Busy: it waited too long, or the service ends.
         """
         return await asyncio.get_running_loop().run_in_executor(self._store, self._in_time(work))
 
     def later(self, work: Callable[[], object]) -> bool:
         """Do work that nobody waits for, one at a time; say whether it will be done."""
-        if self._closed or not self._idle.acquire(blocking=False):
+        if not self._idle.acquire(blocking=False):
             return False
-        self._model.put(Job(work, lambda *_: self._idle.release(), watched=False))
+        try:
+            self._model.put(Job(work, lambda *_: self._idle.release(), watched=False))
+        except (Busy, RuntimeError):
+            self._idle.release()
+            return False
         return True
 
-    def close(self) -> None:
-        """Take no more work; what is under way ends by itself."""
-        self._closed = True
-        for job in self._model.clear():
-            job.refuse(Late(_BUSY))
+    def close(self, patience: float = 0.0) -> None:
+        """Take no more work; what is under way ends by itself.
+
+        Args:
+            patience: seconds to wait for it: an interpreter that ends below a product of matrices ends with an abort.
+        """
+        for job in self._model.close():
+            job.refuse(Busy(_BUSY))
         self._store.shutdown(wait=False, cancel_futures=True)
+        until = time.monotonic() + patience
+        while self._model.running and time.monotonic() < until:
+            time.sleep(_PAUSE)
 
     def _in_time(self, work: Callable[[], Said]) -> Callable[[], Said]:
         """Return work that refuses to be begun after its deadline; what was begun in time may begin again."""
@@ -180,7 +229,7 @@ class Lanes:
         def begin() -> Said:
             nonlocal begun
             if not begun and time.monotonic() > deadline:
-                raise Late(_BUSY)
+                raise Busy(_BUSY)
             begun = True
             return work()
 

@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from plait.errors import PlaitError
 from plait.serve.ask.answers import Placed, Ranked, Recommended
 from plait.serve.http.desk import Desk
 from plait.serve.service import Service
@@ -16,8 +15,8 @@ __all__ = ["compare"]
 Said = TypeVar("Said", Recommended, Ranked)
 
 
-def compare(desk: Desk, answer: Said, ask: Callable[[Service], Said]) -> Said:
-    """Return an answer as it is; where a shadow is cast, have it answer later and count the differences.
+def compare(desk: Desk, answer: Said, ask: Callable[[Service], Said]) -> None:
+    """Where a shadow is cast, have it answer later and count the differences from what was said.
 
     Args:
         desk: knows the shadow.
@@ -26,18 +25,17 @@ def compare(desk: Desk, answer: Said, ask: Callable[[Service], Said]) -> Said:
     """
     shadow = None if desk.live is None else desk.live.shadow
     if shadow is None or random.random() >= shadow[1]:
-        return answer
+        return
     other: Service = shadow[0].service.service
 
     def later() -> None:
         try:
             _count(desk, answer.items, ask(other).items)
-        except PlaitError:
+        except Exception:  # noqa: BLE001  whatever a shadow fails of, it is nobody's answer
             desk.metrics.shadowed("failed")
 
     if not desk.lanes.later(later):
         desk.metrics.shadowed("left_out")
-    return answer
 
 
 def _count(desk: Desk, shown: list[Placed], others: list[Placed]) -> None:

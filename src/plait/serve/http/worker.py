@@ -142,7 +142,7 @@ class Worker:
         """Keep what is being kept and let go."""
         self._ended.set()
         self.live.end()
-        self._desk.lanes.close()
+        self._desk.lanes.close(self.options.drain)
         if self._store is not None:
             self._store.close()
 
@@ -248,10 +248,11 @@ def answer(worker: Worker, listener: socket.socket, address: str, ready: Callabl
     try:
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
+        with suppress(KeyboardInterrupt):
+            # An interpreter that ends below a thread in the middle of a library's start ends with an abort.
+            loading.join(worker.options.drain)
     finally:
         signal.signal(signal.SIGTERM, before)
-        # An interpreter that ends below a thread in the middle of a library's start ends with an abort.
-        loading.join(worker.options.drain)
         worker.close()
     if failed:
         raise failed[0]
