@@ -305,7 +305,8 @@ def _recommending(part: Mapping[str, Any]) -> list[str]:
     return [
         f"## Recommending among {part['items']:,} items",
         "",
-        f"`/v1/recommend` of `plait serve --workers {part['workers']}`, one for each core, on which the callers run too:",
+        f"`/v1/recommend` of `plait serve --workers {part['workers']}`, one for each core, on which the callers run too,",
+        "with a bundle that was exported with `--int8`:",
         "the user is placed, all items are compared, 200 are ranked by all tasks, ten are shown. Callers who wait, four for",
         f"each worker, get {part['capacity']:.0f} answers a second. At {part['share']} of",
         f"that, at random moments and counted from when a request was due, {asked:,} requests took p50",

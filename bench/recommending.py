@@ -58,7 +58,7 @@ def recommending(plan: Plan) -> dict[str, Any]:
 
 def _bundle(folder: Path) -> Path:
     """Train two tasks of people with things for a moment, and export them: how quick it is does not depend on how good."""
-    bundle = folder / "bundle"
+    bundle = folder / "bundle-int8"
     if (bundle / "manifest.json").exists():
         return bundle
     shutil.rmtree(folder, ignore_errors=True)
@@ -97,5 +97,5 @@ def _bundle(folder: Path) -> Path:
         "train": {"epochs": 1, "batch": 4_096},
     }
     run: Run = train(recipe, folder / "run", base=tables, alone=False)
-    export(run, bundle, Options())
+    export(run, bundle, Options(int8=True, loss=1.0))
     return bundle

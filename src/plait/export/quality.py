@@ -148,21 +148,23 @@ def _ranked(run: Run, backend: Backend, pairing: Pairing, columns: Columns, rows
     head, places = run.model.head(pairing.retrieval), backend.places()
     assert isinstance(head, TwoTower) and places is not None
     right = columns.matrix[:, columns.layout.keys[pairing.item_key]].index_select(0, rows).long()
-    ranks, tops = [], []
-    for row, item in zip(rows.tolist(), right.tolist(), strict=True):
+    ranks = []
+    # Laid out beforehand: what is kept in between breaks the memory of scores up, and it grows by gigabytes.
+    tops = torch.empty(len(rows), min(10, len(places) - 1), dtype=torch.int64)
+    for place, (row, item) in enumerate(zip(rows.tolist(), right.tolist(), strict=True)):
         query = backend.query(_asker(run, backend, pairing, row))
         assert query is not None
         with torch.no_grad():
             scores = head.scores(query[None], places)[0]
         scores[0] = -torch.inf
-        tops.append(scores.topk(min(10, len(scores) - 1)).indices)
+        tops[place] = scores.topk(tops.shape[1]).indices
         # Rounding tells rows apart that are alike.
         above = int((scores > scores[item] + _ALIKE).sum())
         equal = int(((scores - scores[item]).abs() <= _ALIKE).sum())
         ranks.append(above + (equal - 1) // 2 + 1 if item > 0 else 0)
     labels, weight, unit = labelled(run, columns, pairing.retrieval, rows)
     known = np.array(ranks, dtype=np.int64)
-    return Outcome(np.empty((len(rows), 0)), labels, weight, unit, known, torch.stack(tops).numpy(), len(places) - 1)
+    return Outcome(np.empty((len(rows), 0)), labels, weight, unit, known, tops.numpy(), len(places) - 1)
 
 
 def _quality(run: Run, task: str, found: Outcome, exact: Outcome) -> Quality:

@@ -85,17 +85,17 @@ class Retrieval(TwoTower):
 
     def pair_scores(self, query: Float[Tensor, "B R"], candidates: Float[Tensor, "B R"]) -> Float[Tensor, "B"]:
         """Score one candidate per query."""
-        return self._compared(query, (query * candidates).sum(1), candidates.square().sum(1))
+        return self._compared(query, (query * candidates).sum(1), candidates)
 
     def scores(self, query: Float[Tensor, "B R"], candidates: Float[Tensor, "N R"]) -> Float[Tensor, "B N"]:
         """Score every candidate for every query."""
-        return self._compared(query[:, None], query @ candidates.T, candidates.square().sum(1))
+        return self._compared(query[:, None], query @ candidates.T, candidates)
 
     def _compared(
-        self, query: Float[Tensor, "*B R"], products: Float[Tensor, "..."], lengths: Float[Tensor, " N"]
+        self, query: Float[Tensor, "*B R"], products: Float[Tensor, "..."], candidates: Float[Tensor, "N R"]
     ) -> Float[Tensor, "..."]:
         """Turn inner products into scores; distances by way of them, so that nothing of `[B, N, R]` is laid out."""
         if self.move is None or self.move.score != "transe":
             return products / self.temperature
-        squares = query.square().sum(-1) + lengths - 2 * products
+        squares = query.square().sum(-1) + candidates.square().sum(1) - 2 * products
         return -squares.clamp(min=1e-12).sqrt() / self.temperature
