@@ -1,4 +1,7 @@
+from typing import Any
+
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from plait.tasks import Retrieval
 from plait.tasks.towers import sampled_softmax
@@ -52,3 +55,24 @@ def test_it_learns_to_find_the_row() -> None:
         optimiser.step()
     found = built.scores(built.query(rows), built.candidates(rows)).argmax(1)
     assert (found == torch.arange(30)).float().mean() > 0.9
+
+
+class Largest(TorchDispatchMode):
+    """Remembers how many numbers the largest tensor had that was made."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        given = {one.untyped_storage().data_ptr() for one in args if isinstance(one, torch.Tensor)}
+        if isinstance(made, torch.Tensor) and made.untyped_storage().data_ptr() not in given:
+            self.numbers = max(self.numbers, made.numel())
+        return made
+
+
+def test_scores_lay_out_nothing_larger_than_themselves() -> None:
+    built = Retrieval(6, 6, [16], Retrieval.Settings(kind="retrieval", table="t", label="k", space=8))
+    items = torch.randn(1_000, 8)
+    with torch.no_grad(), Largest() as largest:
+        built.scores(torch.randn(1, 8), items)
+    assert largest.numbers == 1_000
