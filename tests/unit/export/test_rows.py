@@ -87,6 +87,30 @@ def test_new_rows_are_scored_as_the_run_scores_them(offers_run: Run, offers: Pat
         np.testing.assert_allclose(said["kind"][:, place], meant[f"kind.{name}"].to_numpy(), atol=1e-5)
 
 
+@pytest.mark.parametrize(("column", "kind"), [("price", "number"), ("word", "category")])
+def test_a_table_of_numbers_or_of_words_alone(tmp_path: Path, column: str, kind: str) -> None:
+    from plait.export.command import export
+    from plait.export.options import Options
+    from support.films import trained
+
+    price = np.random.default_rng(6).normal(size=200)
+    columns = {"price": price, "word": [("x", "y", "z")[i % 3] for i in range(200)], "sold": (price > 0).astype(int)}
+    pq.write_table(pa.table({name: columns[name] for name in (column, "sold")}), tmp_path / "offers.parquet")
+    recipe = {
+        "name": "offers",
+        "tables": {"offers": {"source": "offers.parquet"}},
+        "features": {f"offers.{column}": kind},
+        "tasks": {"sold": {"table": "offers", "kind": "binary", "label": "sold"}},
+        "split": {"by": "random", "valid": 0.2, "test": 0.2},
+        "model": {"width": 4, "sharing": {"kind": "shared_bottom", "layers": [8]}, "tower": [4]},
+        "train": {"epochs": 1, "batch": 64},
+    }
+    run = trained(recipe, tmp_path)
+    for int8 in (False, True):
+        serving = export(run, tmp_path / f"bundle-{int8}", Options(int8=int8, loss=1.0))
+        assert serving.difference < 1e-4
+
+
 @pytest.mark.parametrize(
     ("smaller", "names"),
     [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -15,7 +17,8 @@ import pytest
 
 from plait.serve.ask.crew import Crew
 from plait.serve.ask.stages import Stages
-from plait.serve.http.lanes import Busy, Lanes
+from plait.serve.http.admission import Busy
+from plait.serve.http.lanes import Lanes
 
 
 @pytest.fixture
@@ -239,3 +242,25 @@ def test_an_answer_is_gone_once_it_is_given(
         assert gone() is None, "nothing that refers to itself should hold it"
     finally:
         gc.enable()
+
+
+_ENDING = """
+import asyncio, time, torch
+from plait.serve.http.lanes import Lanes
+torch.set_num_threads(1)
+square, lanes = torch.randn(300, 300), Lanes(5.0)
+def work():
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until:
+        square @ square
+async def begin():
+    assert lanes.later(work)
+    await asyncio.sleep(0.05)
+asyncio.run(begin())
+lanes.close(patience=60.0)
+"""
+
+
+def test_a_process_ends_well_with_work_under_way() -> None:
+    ended = subprocess.run([sys.executable, "-c", _ENDING], capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, ""), "an interpreter that ends below a product of matrices aborts"

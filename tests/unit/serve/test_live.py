@@ -160,6 +160,49 @@ def test_a_shadow_answers_unseen(worker: Worker) -> None:
     assert client.delete("/v1/admin/shadow").json()["shadow"] is None
 
 
+def test_a_late_answer_casts_no_shadow_of_its_own(two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from plait.serve.ask.stages import Limits
+    from plait.serve.deploy.board import Board
+    from plait.serve.http.logs import Log
+    from plait.serve.http.worker import Options, Worker
+
+    monkeypatch.setattr("plait.serve.service.Limits", lambda: Limits(60.0, 60.0, 0.5, 60.0))
+    worker = Worker(two / "a", "127.0.0.1", Options(allowed=100.0), Board(tmp_path), Log(stream=io.StringIO()))
+    worker.load()
+    release, times = threading.Event(), [0]
+    try:
+        client = client_of(worker)
+        client.post("/v1/admin/models", json={"folder": "b", "shadow": True, "share": 1.0})
+        assert worker.live.current is not None
+        backend = worker.live.current.service.service.bundle.backend
+        rank = type(backend).rank
+
+        def late(self: Any, *asked: Any) -> Any:
+            if self is backend:
+                times[0] += 1
+                if times[0] == 1:
+                    release.wait()
+            return rank(self, *asked)
+
+        monkeypatch.setattr(type(backend), "rank", late)
+        assert client.post("/v1/rank", json=ASKED).json()["degraded"] == ["rank: `rank` took longer than 500 ms"]
+        release.set()
+        assert client.post("/v1/rank", json=ASKED).json()["degraded"] == []
+        until = time.monotonic() + 30
+
+        def compared() -> float:
+            told = client.get("/metrics").text.splitlines()
+            return sum(float(line.split()[-1]) for line in told if line.startswith("plait_shadow_total{"))
+
+        while compared() < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        assert compared() == 2, "one for each answer that was given"
+    finally:
+        release.set()
+        worker.close()
+
+
 def test_workers_follow_one_another(two: Path, tmp_path: Path) -> None:
     from plait.serve.deploy.board import Board, Wanted
     from plait.serve.http.logs import Log

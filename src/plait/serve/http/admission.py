@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import final
 
-__all__ = ["Admission"]
+from plait.errors import PlaitError
+
+__all__ = ["Admission", "Busy"]
+
+
+@final
+class Busy(PlaitError):
+    """A request waited past its deadline and was not begun, or the service ends; the answer is 429."""
+
+    def __init__(self) -> None:
+        super().__init__("The service is busy and did not come to this request in time. Ask again in a second.")
 
 
 @final

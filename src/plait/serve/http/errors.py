@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from plait.errors import PlaitError, StoreError
-from plait.serve.http.lanes import Busy
+from plait.serve.http.admission import Busy
 from plait.serve.http.refusals import PROGRAMS
 from plait.serve.web.answers import html
 from plait.serve.web.look import look_of
